@@ -1,0 +1,36 @@
+"""Identifiers: ULIDs (26 characters, sort by time) and the names of machines on the bus."""
+
+import re
+
+from ulid import ULID
+
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+# What machined accepts (a hostname), and the host itself.
+_MACHINE = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+HOST = ".host"
+
+
+def new_id() -> str:
+    return str(ULID())
+
+
+def is_id(text: str) -> bool:
+    return _ULID.fullmatch(text) is not None
+
+
+def is_machine(name: str) -> bool:
+    return name == HOST or (len(name) <= 64 and _MACHINE.fullmatch(name) is not None)
+
+
+def bus_label(machine: str) -> str:
+    """The last element of the machine's bus name: `_`, what a bus name cannot have there, and a
+    leading digit become `_xx` (hex of the UTF-8 bytes)."""
+    out = []
+    for place, char in enumerate(machine):
+        plain = char.isascii() and (char.isalpha() or char == "-" or (char.isdigit() and place))
+        out.append(char if plain else "".join(f"_{byte:02x}" for byte in char.encode()))
+    return "".join(out)
+
+
+def exec_bus_name(machine: str) -> str:
+    return f"org.aios.Exec1.{bus_label(machine)}"

@@ -1,0 +1,126 @@
+"""One service: two doors (bus name and sockets from systemd), idle exit.
+
+Leaving when idle follows systemd's bus_event_loop_with_idle: STOPPING=1, release the name, serve
+what had already arrived, exit 0. Whoever calls next starts the service again; the sockets are
+systemd's and stay.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+
+import structlog
+from systemd import daemon
+
+from aios import journal
+from aios.bus import Bus
+from aios.caller import Caller
+from aios.errors import AiosError, Unavailable
+from aios.interface import Interface
+from aios.varlink import VarlinkServer
+
+IDLE_SECONDS = 30.0
+MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
+            "org.freedesktop.machine1.Manager")  # fmt: skip
+log = structlog.get_logger()
+
+
+class Service:
+    """`name` is the bus name. `bus` is connected in `run`, before `setup` is awaited."""
+
+    bus: Bus
+
+    def __init__(self, name: str, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.name = name
+        self._idle_seconds = idle_seconds
+        self._holds = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        """Nothing has held the service for `idle_seconds`."""
+        self._free = asyncio.Event()
+        """Nothing holds the service."""
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keeps the service from leaving."""
+        self._holds += 1
+        self._free.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds:
+                self._free.set()
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(self._idle_seconds, self._idle.set)
+
+    async def identify(self, pid: int, uid: int) -> Caller:
+        """Who a socket's peer is. A peer in a machine has a pid that machined knows and a uid of
+        that machine's range; where the two disagree (a pid used again), it is nobody."""
+        try:
+            (path,) = await self.bus.call(*MACHINED, "GetMachineByPID", "u", pid)
+        except Unavailable as error:
+            if "NoMachineForPID" in error.message:
+                return Caller(uid=uid, pid=pid)
+            raise
+        (name,) = await self.bus.call(
+            MACHINED[0], path, "org.freedesktop.DBus.Properties", "Get", "ss",
+            "org.freedesktop.machine1.Machine", "Name",
+        )  # fmt: skip
+        try:
+            machine, _path, inner = await self.bus.call(*MACHINED, "MapToMachineUser", "u", uid)
+        except Unavailable:
+            # A machine without private users: its uids are the host's.
+            machine, inner = name, uid
+        if machine != name:
+            raise Unavailable(f"pid {pid} is in {name}, uid {uid} in {machine}")
+        return Caller(uid=uid, pid=pid, machine=name, machine_uid=inner)
+
+    async def _serve(self, setup: Callable[[], Awaitable[list[Interface]]]) -> int:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        with self.hold():
+            self.bus = await Bus.connect(self.hold)
+            interfaces = await setup()
+            for interface in interfaces:
+                self.bus.export(interface)
+            server = VarlinkServer(interfaces, self.identify, self.hold)
+            await server.listen([socket.socket(fileno=fd) for fd in daemon.listen_fds()])
+            await self.bus.request_name(self.name)
+            daemon.notify("READY=1")
+        lost = self.bus.disconnected()
+        await _first(self._idle.wait(), stop.wait(), lost)
+        if lost.done() and not lost.cancelled():
+            log.error("the bus went away")
+            return 1
+        daemon.notify("STOPPING=1")
+        server.close()
+        await self.bus.release_name(self.name)
+        # What had arrived before the name was released is still answered; on SIGTERM it is not:
+        # every caller must survive a killed service anyway.
+        await _first(self._free.wait(), stop.wait())
+        return 0
+
+    def run(self, setup: Callable[[], Awaitable[list[Interface]]]) -> int:
+        """Serves until idle; the process's exit status. `setup` makes the interfaces."""
+        journal.setup()
+        try:
+            return asyncio.run(self._serve(setup))
+        except AiosError as error:
+            log.critical(str(error))
+            print(f"{self.name}: {error}", file=sys.stderr)
+            return 1
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
