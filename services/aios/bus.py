@@ -8,7 +8,7 @@ and the match rules.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from dbus_next.aio.message_bus import MessageBus
@@ -41,6 +41,14 @@ TYPES = {
     "steps": "u",
 }
 
+
+class Typed(NamedTuple):
+    """A value of an `a{sv}` whose type another service's interface prescribes."""
+
+    type: str
+    value: Any
+
+
 SignalHandler = Callable[[str, list[Any]], None]
 """(path, body)"""
 log = structlog.get_logger()
@@ -48,6 +56,8 @@ log = structlog.get_logger()
 
 def variant(key: str, value: Any) -> Variant:
     """A value of an `a{sv}`: its type by key, else by its Python type."""
+    if isinstance(value, Typed):
+        return Variant(value.type, value.value)
     if key in TYPES:
         return Variant(TYPES[key], value)
     if isinstance(value, bool):

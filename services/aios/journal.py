@@ -1,5 +1,6 @@
 """structlog → journal: the services' own log. (Audit records are exec's, in aios.exec.audit.)"""
 
+import functools
 import logging
 import traceback
 from collections.abc import MutableMapping
@@ -19,7 +20,7 @@ _PRIORITIES = {
 }
 
 
-def _send(_logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+def _send(identifier: str, _logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
     message = str(event.pop("event", ""))
     error = event.pop("exc_info", None)
     fields = {f"AIOS_LOG_{key.upper()}": str(value) for key, value in event.items()}
@@ -29,15 +30,17 @@ def _send(_logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         message += "\n" + traceback.format_exc()
     journal.send(
         " ".join([message, *pairs]),
+        SYSLOG_IDENTIFIER=identifier,
         PRIORITY=_PRIORITIES.get(method, journal.LOG_ERR),
         **fields,
     )
     raise structlog.DropEvent
 
 
-def setup() -> None:
+def setup(identifier: str) -> None:
+    """`identifier` is what journalctl shows before the message, as `aios-memory`."""
     structlog.configure(
-        processors=[_send],
+        processors=[functools.partial(_send, identifier)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )

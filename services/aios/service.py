@@ -110,13 +110,19 @@ class Service:
 
     def run(self, setup: Callable[[], Awaitable[list[Interface]]]) -> int:
         """Serves until idle; the process's exit status. `setup` makes the interfaces."""
-        journal.setup()
+        journal.setup(_identifier(self.name))
         try:
             return asyncio.run(self._serve(setup))
         except AiosError as error:
             log.critical(str(error))
             print(f"{self.name}: {error}", file=sys.stderr)
             return 1
+
+
+def _identifier(name: str) -> str:
+    """`org.aios.Memory1` → `aios-memory`, `org.aios.Exec1.aios` → `aios-exec@aios`."""
+    kind, _, instance = name.removeprefix("org.aios.").partition(".")
+    return f"aios-{kind.rstrip('1').lower()}" + (f"@{instance}" if instance else "")
 
 
 async def _first(*waits: Awaitable[object]) -> None:

@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# What is slow to make and depends only on its inputs is kept, under a name that is their hash.
+
+AIOS_CACHE=${AIOS_CACHE:-/var/cache/aios}
+
+# hash_of WORDS… → 16 hex digits
+hash_of() {
+    printf '%s\n' "$@" | sha256sum | cut -c1-16
+}
+
+# content_hash PATH… → 16 hex digits, over names, modes and contents, relative to $SOURCE.
+content_hash() {
+    (
+        cd "$SOURCE" || exit
+        find "$@" -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' -printf '%m %p\n' |
+            LC_ALL=C sort -k 2 | while read -r mode path; do
+            printf '%s ' "$mode"
+            sha256sum "$path"
+        done
+    ) | sha256sum | cut -c1-16
+}
+
+# cached PATH BUILDER ARGUMENTS…: runs `BUILDER ARGUMENTS… PATH.new` once, however many ask.
+cached() {
+    local path=$1 builder=$2
+    shift 2
+    [ ! -e "$path" ] || return 0
+    mkdir -p "${path%/*}"
+    (
+        flock 8
+        [ ! -e "$path" ] || exit 0
+        rm -rf "$path.new"
+        "$builder" "$@" "$path.new"
+        mv -T "$path.new" "$path"
+    ) 8>"$path.lock"
+}

@@ -1,0 +1,162 @@
+# shellcheck shell=bash
+# aios on a host whose PID 1 is systemd: the sandbox, too, is one.
+
+LIB=/usr/lib/aios
+SERVICES=(aios-chat aios-policy aios-memory)
+
+host_preflight() {
+    local version
+    [ -d /run/systemd/system ] || die "PID 1 is not systemd here" \
+        "./aios-install.sh --sandbox boots one of its own."
+    version=$(systemctl --version | awk 'NR == 1 { print int($2) }')
+    [ "$version" -ge 252 ] || die "systemd $version is too old: aios needs 252"
+    # The drop-in and the machines go to /etc and /usr; neither may be an image.
+    [ -w /usr/lib/systemd/system ] || die "/usr is read-only here"
+}
+
+install_host() {
+    host_preflight
+    install_packages host
+    _install_files
+    _install_venv
+    _install_package
+    _activate
+    _install_user
+    install_machine aios
+    say "aios is installed"
+}
+
+# put SOURCE… DIRECTORY
+put() {
+    install -D -m 0644 -t "${*: -1}" "${@:1:$#-1}"
+}
+
+_install_files() {
+    local unit
+    cd "$SOURCE" || exit
+    install -D -m 0644 units/aios-sysusers.conf /usr/lib/sysusers.d/aios.conf
+    install -D -m 0644 units/aios-tmpfiles.conf /usr/lib/tmpfiles.d/aios.conf
+    systemd-sysusers aios.conf 2>/dev/null
+    systemd-tmpfiles --create aios.conf
+    for unit in units/*.service units/*.socket; do
+        put "$unit" /usr/lib/systemd/system
+    done
+    put units/systemd-nspawn@.service.d/10-aios.conf /usr/lib/systemd/system/systemd-nspawn@.service.d
+    put units/aios.catalog /usr/lib/systemd/catalog
+    put units/dbus/org.aios.conf /usr/share/dbus-1/system.d
+    put units/dbus/*.service /usr/share/dbus-1/system-services
+    put polkit/org.aios.policy /usr/share/polkit-1/actions
+    put polkit/50-aios.rules /usr/share/polkit-1/rules.d
+    # A user's own file stays.
+    mkdir -p /etc/aios/config.d
+    for unit in cfg/*.toml cfg/*.json; do
+        [ ! -e "$unit" ] || [ -e "/etc/aios/${unit##*/}" ] || put "$unit" /etc/aios
+    done
+    journalctl --update-catalog
+}
+
+_install_venv() {
+    local version wheels
+    version=$(python_version /)
+    wheels=$(wheels_path "$version")
+    [ "$(cat "$LIB/venv/.wheels" 2>/dev/null)" != "$wheels" ] || return 0
+    fetch_wheels "$version"
+    say "installing Python packages"
+    rm -rf "$LIB/venv"
+    mkdir -p "$LIB"
+    # systemd's own Python package is the distribution's.
+    /usr/bin/python3 -m venv --system-site-packages "$LIB/venv"
+    install_wheels "$LIB/venv" "$wheels"
+    echo "$LIB" >"$LIB/venv/lib/python$version/site-packages/aios.pth"
+    echo "$wheels" >"$LIB/venv/.wheels"
+}
+
+# Whole trees, each put in place at once: what has gone from the source is gone there as well.
+_install_package() {
+    rm -rf "$LIB/aios.new" "$LIB/client.new"
+    cp -r "$SOURCE/services/aios" "$LIB/aios.new"
+    /usr/bin/python3 "$SOURCE/install/client_tree.py" "$SOURCE/services/aios" "$LIB/client.new"
+    cp "$SOURCE/services/aios/client/profile.sh" "$LIB/client.new/profile.sh"
+    find "$LIB/aios.new" "$LIB/client.new" -name __pycache__ -prune -exec rm -r {} +
+    "$LIB/venv/bin/python3" -m compileall -q -s "$LIB" "$LIB/aios.new" "$LIB/client.new"
+    _replace "$LIB/aios"
+    # Its contents, not itself: the directory is bound into running machines.
+    mkdir -p "$LIB/client"
+    find "$LIB/client" -mindepth 1 -delete
+    cp -a "$LIB/client.new/." "$LIB/client/"
+    rm -rf "$LIB/client.new"
+    _launchers
+    _share policy.toml policy/data/policy.toml
+    _share commands policy/data/commands
+    _share intents chat/data/intents
+    _share interfaces interfaces
+}
+
+_replace() {
+    rm -rf "$1.old"
+    [ ! -e "$1" ] || mv "$1" "$1.old"
+    mv "$1.new" "$1"
+    rm -rf "$1.old"
+}
+
+_share() {
+    mkdir -p /usr/share/aios
+    ln -sfnr "$LIB/aios/$2" "/usr/share/aios/$1"
+}
+
+# The commands of pyproject.toml, on the standard library alone: -I and -S save most of python's
+# start, which a prompt waits for.
+_launchers() {
+    /usr/bin/python3 - "$SOURCE/pyproject.toml" "$LIB/client" <<'PYTHON'
+import sys, tomllib
+from pathlib import Path
+
+with open(sys.argv[1], "rb") as file:
+    scripts = tomllib.load(file)["project"]["scripts"]
+for name, entry in scripts.items():
+    module, _, function = entry.partition(":")
+    text = f"""#!/usr/bin/python3 -IS
+import sys
+
+sys.path.insert(0, {sys.argv[2]!r})
+from {module} import {function}
+
+sys.exit({function}())
+"""
+    # In place: the file is bound into running machines.
+    path = Path("/usr/bin", name)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    path.chmod(0o755)
+PYTHON
+}
+
+# What runs is the old code: it stops, and the next call starts the new one.
+_activate() {
+    systemctl daemon-reload
+    busctl --quiet call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig
+    systemctl try-restart polkit.service
+    systemctl --quiet stop "${SERVICES[@]/%/.service}" 'aios-exec@*.service'
+    systemctl --quiet enable "${SERVICES[@]/%/.socket}" aios-exec@.host.socket
+    systemctl try-restart 'aios-exec@*.socket'
+    systemctl restart "${SERVICES[@]/%/.socket}"
+    systemctl start aios-exec@.host.socket
+}
+
+# Who installs may use aios, approve, and finds the memory where it always was.
+_install_user() {
+    local user=${AIOS_USER:-${SUDO_USER:-}} home gpt
+    [ -n "$user" ] && [ "$user" != root ] || return 0
+    usermod --append --groups aios,aios-admin "$user"
+    home=$(getent passwd "$user" | cut -d: -f6)
+    gpt=$home/.config/syui/ai/gpt
+    if [ -L "$gpt" ]; then
+        return 0
+    elif [ -e "$gpt" ]; then
+        say "$gpt stays as it is: aios's memory is /var/lib/aios/memory"
+        return 0
+    fi
+    # As that user: root follows no link that somebody laid in a home.
+    runuser -u "$user" -- mkdir -p "${gpt%/*}"
+    runuser -u "$user" -- ln -s /var/lib/aios/memory "$gpt"
+}

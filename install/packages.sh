@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# The distribution's packages: what each part of aios needs, by the names they have there.
+
+# distribution → debian | arch | fedora
+distribution() {
+    local ID="" ID_LIKE=""
+    # shellcheck source=/dev/null
+    . /etc/os-release
+    case " $ID $ID_LIKE " in
+    *" debian "* | *" ubuntu "*) echo debian ;;
+    *" arch "*) echo arch ;;
+    *" fedora "*) echo fedora ;;
+    *) die "no packages are known for this distribution ($ID)" \
+        "aios installs on Debian 12+, Ubuntu 24.04+, Arch and Fedora." ;;
+    esac
+}
+
+# packages_for PART DISTRIBUTION → names. Parts: host (the services), sandbox (to boot one here),
+# wheels (to fetch Python packages), trees (to build OS trees), machine, test.
+packages_for() {
+    case $1-$2 in
+    host-debian)
+        echo systemd systemd-container libpam-systemd dbus polkitd python3 python3-venv \
+            python3-systemd ca-certificates
+        ;;
+    host-arch) echo systemd dbus polkit python python-systemd ca-certificates ;;
+    host-fedora)
+        echo systemd systemd-container dbus-broker polkit python3 python3-systemd ca-certificates
+        ;;
+    sandbox-debian) echo systemd-container util-linux python3 ;;
+    sandbox-arch) echo systemd util-linux python ;;
+    sandbox-fedora) echo systemd-container util-linux python3 ;;
+    wheels-debian) echo python3-venv ;;
+    wheels-*) echo ;;
+    trees-debian) echo mmdebstrap ;;
+    trees-arch) echo arch-install-scripts ;;
+    trees-fedora) echo dnf ;;
+    machine-debian)
+        echo systemd systemd-sysv libpam-systemd libnss-myhostname dbus passwd login sudo \
+            python3 bash apt iproute2 iputils-ping procps less
+        ;;
+    machine-arch) echo base sudo python iproute2 iputils procps-ng less ;;
+    machine-fedora)
+        echo systemd dbus-broker passwd sudo python3 bash dnf iproute iputils procps-ng less
+        ;;
+    test-debian) echo python3-venv python3-systemd shellcheck ;;
+    test-arch) echo python python-systemd shellcheck ;;
+    test-fedora) echo python3 python3-systemd ShellCheck ;;
+    esac
+}
+
+_missing_packages() {
+    local distribution=$1 package
+    shift
+    for package; do
+        case $distribution in
+        debian)
+            [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ]
+            ;;
+        arch) pacman -T "$package" >/dev/null ;;
+        fedora) rpm -q --whatprovides "$package" >/dev/null ;;
+        esac || echo "$package"
+    done
+}
+
+# install_packages PART…: what is missing of them, and nothing else.
+install_packages() {
+    local distribution part log
+    local -a wanted missing
+    distribution=$(distribution) || exit
+    for part; do
+        read -ra missing < <(packages_for "$part" "$distribution")
+        wanted+=("${missing[@]}")
+    done
+    mapfile -t missing < <(_missing_packages "$distribution" "${wanted[@]}")
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    [ "$(id -u)" = 0 ] || die "these packages are needed: ${missing[*]}" "Install them, or run as root."
+    say "installing packages: ${missing[*]}"
+    log=$(mktemp --tmpdir aios-packages.XXXXXX)
+    case $distribution in
+    debian)
+        quietly "$log" apt-get update -q
+        # Units that it brings must not start here: where systemd is not PID 1 they cannot,
+        # and elsewhere none of these has one that a machine lacks.
+        DEBIAN_FRONTEND=noninteractive quietly "$log" \
+            apt-get install -q -y --no-install-recommends "${missing[@]}"
+        ;;
+    arch) quietly "$log" pacman -S --noconfirm --needed "${missing[@]}" ;;
+    fedora) quietly "$log" dnf install -y --setopt=install_weak_deps=False "${missing[@]}" ;;
+    esac
+    rm -f "$log"
+}

@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# Python packages as wheels in the cache. They are downloaded where the user's own pip settings
+# hold (index, proxy, certificate) and installed from there without any network, also in the
+# sandbox, which has none of those settings.
+
+# requirements [test] → one a line, from pyproject.toml
+requirements() {
+    /usr/bin/python3 - "$SOURCE/pyproject.toml" "$@" <<'PYTHON'
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    project = tomllib.load(file)["project"]
+lines = list(project["dependencies"])
+for extra in sys.argv[2:]:
+    lines += project["optional-dependencies"][extra]
+print("\n".join(lines))
+PYTHON
+}
+
+# python_version ROOT → 3.11
+python_version() {
+    readlink "$1/usr/bin/python3" | sed 's/.*python//'
+}
+
+# wheels_path VERSION [test] → where they are, or will be
+wheels_path() {
+    local version=$1
+    shift
+    echo "$AIOS_CACHE/wheels-$(hash_of "$version" "$(uname -m)" "$(requirements "$@")")"
+}
+
+# fetch_wheels VERSION [test]
+fetch_wheels() {
+    local path
+    path=$(wheels_path "$@")
+    [ -d "$path" ] || install_packages wheels
+    cached "$path" _download_wheels "$@"
+}
+
+_make_pip() {
+    quietly "$AIOS_CACHE/pip.log" /usr/bin/python3 -m venv "$1"
+}
+
+_download_wheels() {
+    local version=$1 path=${*: -1}
+    local -a extras=("${@:2:$#-2}")
+    cached "$AIOS_CACHE/pip-$(python_version /)" _make_pip
+    say "downloading Python packages for Python $version"
+    mkdir -p "$path"
+    requirements "${extras[@]}" >"$path/requirements.txt"
+    quietly "$AIOS_CACHE/pip.log" "$AIOS_CACHE/pip-$(python_version /)/bin/python" -m pip download \
+        --python-version "$version" --only-binary :all: --dest "$path" \
+        --requirement "$path/requirements.txt"
+}
+
+# install_wheels VENV WHEELS: no network, no index.
+install_wheels() {
+    local log
+    log=$(mktemp --tmpdir aios-pip.XXXXXX)
+    # PIP_CONFIG_FILE: a user's own index or find-links must not be asked, or waited for, here.
+    PIP_CONFIG_FILE=/dev/null quietly "$log" env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL \
+        "$1/bin/python" -m pip install --quiet --no-index --find-links "$2" --upgrade \
+        --requirement "$2/requirements.txt"
+    rm -f "$log"
+}

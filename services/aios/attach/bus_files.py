@@ -1,0 +1,44 @@
+"""What the bus has to know of a machine's exec: how it is started, and who may call it."""
+
+from aios.ids import exec_bus_name
+
+# Who may call is a rule for one name at a time: dbus-daemon before 1.16 has no prefix for it. Kept
+# equal to units/dbus/org.aios.conf, which does the same for the fixed names.
+_CALLERS = (
+    'user="root"',
+    'group="aios"',
+    'group="aios-admin"',
+    'user="aios-chat"',
+    'user="aios-policy"',
+    'user="aios-memory"',
+)
+
+
+def activation(machine: str) -> str:
+    return f"""[D-BUS Service]
+Name={exec_bus_name(machine)}
+Exec=/bin/false
+User=root
+SystemdService=aios-exec@{machine}.service
+"""
+
+
+def policy(machine: str) -> str:
+    name = exec_bus_name(machine)
+    rules = "".join(
+        f"""  <policy {who}>
+    <allow send_destination="{name}"/>
+    <allow receive_sender="{name}" receive_type="signal"/>
+  </policy>
+"""
+        for who in _CALLERS
+    )
+    return f"""<?xml version="1.0"?>
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <policy context="default">
+    <deny receive_sender="{name}" receive_type="signal"/>
+  </policy>
+{rules}</busconfig>
+"""

@@ -1,0 +1,22 @@
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+from sandbox import ROOT, Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """A new one for each session; one at a time for each checkout."""
+    release = request.config.getoption("--release")
+    checkout = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:6]
+    sandbox = Sandbox(f"tests-{checkout}")
+    arguments = ["--release", release] if release else []
+    result = sandbox.install("--fresh", *arguments, "--", "true", timeout=1200)
+    sys.stderr.write(result.stderr)
+    # Somebody who may not use aios.
+    sandbox.run(["useradd", "--create-home", "outsider"])
+    yield sandbox
+    sandbox.install("--down")
