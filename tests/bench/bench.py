@@ -1,0 +1,74 @@
+"""Runs one benchmark: a module beside this one whose `figures()` yields Figures."""
+
+import argparse
+import importlib
+import json
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float
+    unit: str
+
+
+def spread(name: str, values: Sequence[float], unit: str) -> Iterator[Figure]:
+    """Median and 99th percentile (the machines are noisy: a mean says nothing)."""
+    ordered = sorted(values)
+    yield Figure(f"{name}, median", statistics.median(ordered), unit)
+    yield Figure(f"{name}, p99", ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)], unit)
+
+
+def timed(work: Callable[[], object], rounds: int) -> list[float]:
+    """Microseconds of each round, after one warm-up."""
+    work()
+    values = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        values.append((time.perf_counter() - start) * 1e6)
+    return values
+
+
+def cpu_of(argv: Sequence[str], rounds: int) -> list[float]:
+    """Milliseconds of CPU time (user and system) of whole processes."""
+    values = []
+    for _ in range(rounds + 1):
+        result = subprocess.run(
+            ["/usr/bin/python3", "-ISc", _CHILD, *argv], check=True, capture_output=True, text=True
+        )
+        values.append(float(result.stdout))
+    return values[1:]
+
+
+_CHILD = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print((used.ru_utime + used.ru_stime) * 1000)
+"""
+
+
+def main() -> int:
+    here = Path(__file__).parent
+    names = sorted(p.stem for p in here.glob("*.py") if p.stem != "bench")
+    parser = argparse.ArgumentParser(prog="tests/bench/run")
+    parser.add_argument("name", choices=names)
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    arguments = parser.parse_args()
+    for figure in importlib.import_module(arguments.name).figures():
+        if arguments.json:
+            print(json.dumps(asdict(figure)), flush=True)
+        else:
+            print(f"{figure.value:12.3f} {figure.unit:6} {figure.name}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
