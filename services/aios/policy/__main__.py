@@ -1,0 +1,42 @@
+"""aios-policy.service."""
+
+import os
+import sys
+from pathlib import Path
+
+from aios.bus import DAEMON, DAEMON_PATH
+from aios.caller import Caller
+from aios.interface import Interface
+from aios.policy.authority import Authority
+from aios.policy.delegations import Delegations
+from aios.policy.interface import Policy1
+from aios.policy.layers import Layers
+from aios.policy.polkit import Check
+from aios.policy.requests import Request, Requests
+from aios.service import Service
+
+
+def main() -> int:
+    service = Service("org.aios.Policy1")
+    state = Path(os.environ["STATE_DIRECTORY"])
+
+    async def setup() -> list[Interface]:
+        bus = service.bus
+        (bus_id,) = await bus.call(DAEMON, DAEMON_PATH, DAEMON, "GetId")
+
+        def ask(caller: Caller, request: Request) -> Check:
+            return Check(bus, caller, request)
+
+        authority = Authority(
+            layers=Layers(state),
+            requests=Requests(state / "requests"),
+            delegations=Delegations(state / "delegations", bus_id, bus.name_has_owner),
+            ask=ask,
+        )
+        return [Policy1(authority)]
+
+    return service.run(setup)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

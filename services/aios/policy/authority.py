@@ -1,0 +1,344 @@
+"""What policy decides, for whom, and how an approval comes about. Knows no D-Bus.
+
+exec asks `authorize` before every command. What needs a human becomes a request, which `approve`
+and `reject` end, or time; exec then redeems the outcome. Nothing here waits for a human but
+`approve`, and that for the very human who called it.
+"""
+
+import asyncio
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aios.binding import binding
+from aios.caller import Caller, user_groups
+from aios.errors import InvalidCommand, InvalidOption, NoSuchMachine, NotAuthorized, NotFound
+from aios.ids import is_id, is_machine
+from aios.options import STRING_MAP, Options
+from aios.policy import environment, persons
+from aios.policy.decision import Decision
+from aios.policy.delegations import Delegation, Delegations
+from aios.policy.layers import Judgement, Layers
+from aios.policy.polkit import Check
+from aios.policy.requests import Request, Requests, State, now_usec
+
+CONTEXT: dict[str, type | tuple[str, str]] = {
+    "id": str, "uid": int, "delegation": str, "session": str, "cwd": str, "env": STRING_MAP,
+    "profile": str, "purpose": str,
+}  # fmt: skip
+PENDING = "pending"
+PROBE = "probe"
+PROFILES = {
+    Decision.AUTO_ALLOW: "read-only",
+    Decision.NOTIFY: "standard",
+    Decision.REQUIRE_APPROVAL: "full",
+    Decision.DENY: "",
+}
+WIDTHS = ("read-only", "standard", "full")
+MAX_COMMAND = 128 * 1024 - 1
+"""Bytes: the kernel's MAX_ARG_STRLEN, less the NUL."""
+MAX_NAME = 128
+
+Why = dict[str, Any]
+Ask = Callable[[Caller, Request], Check]
+"""Opens polkit's question."""
+
+
+@dataclass(frozen=True)
+class Authority:
+    layers: Layers
+    requests: Requests
+    delegations: Delegations
+    ask: Ask
+
+    # Decisions
+
+    def _judge(self, command: str, machine: str, person: Caller, cwd: str = "") -> Judgement:
+        if not command.strip() or "\0" in command or len(command.encode()) > MAX_COMMAND:
+            raise InvalidCommand("a command is text without NUL, up to 128 KiB, and not empty")
+        _require_machine(machine)
+        # A person in a machine has no groups of the host, and no name that a rule could mean.
+        groups = frozenset[str]() if person.machine else user_groups(person.uid)
+        found = self.layers.check(command, machine, user=person.user, groups=groups)
+        if not cwd:
+            return found
+        # `rm -rf *` is another command in another place: the same line there, read as one.
+        there = f"cd -- {shlex.quote(cwd)}\n{command}"
+        moved = self.layers.check(there, machine, user=person.user, groups=groups)
+        return moved if moved.decision > found.decision else found
+
+    def _explain(self, judgement: Judgement) -> Why:
+        why: Why = {
+            "command": judgement.part,
+            "rule": judgement.rule,
+            "reason": judgement.reason,
+            "normalized": judgement.normalized,
+        }
+        if self.layers.fault:
+            why["fault"] = self.layers.fault
+        return why
+
+    def check(self, caller: Caller, command: str, machine: str) -> tuple[Decision, Why]:
+        """What would be decided for the caller. No effect."""
+        self._require_human(caller, machine)
+        judgement = self._judge(command, machine, caller)
+        profile = PROFILES[judgement.decision]
+        return judgement.decision, {**self._explain(judgement), "profile": profile}
+
+    async def authorize(
+        self, caller: Caller, command: str, machine: str, context: dict[str, Any]
+    ) -> tuple[str, str, Why]:
+        """(decision or "pending", id, why) for one command that exec is about to run."""
+        _require_exec(caller)
+        options = Options(context, CONTEXT)
+        request_id = options.get_str("id")
+        if not is_id(request_id):
+            raise InvalidOption(f"option 'id' must be a ULID, not {request_id!r}")
+        person, session = await self._person(options, machine)
+        self._require_human(person, machine)
+        cwd, env = options.get_str("cwd"), options.get_map("env")
+        judgement, profile = self._settle(self._judge(command, machine, person, cwd), options)
+        bound = binding(
+            command=command, machine=machine, uid=person.uid, cwd=cwd, env=env, profile=profile
+        )
+        why = self._explain(judgement) | {
+            "profile": profile,
+            "binding": bound,
+            "uid": person.uid,
+            "user": person.user,
+            "session": session,
+        }
+        if judgement.decision is not Decision.REQUIRE_APPROVAL:
+            return judgement.decision, request_id, why
+        request = self.requests.add(
+            Request(
+                id=request_id, command=command, machine=machine, uid=person.uid,
+                user=person.user, origin=person.machine, session=session, cwd=cwd, env=env,
+                profile=profile, binding=bound, part=judgement.part, rule=judgement.rule,
+                reason=judgement.reason, normalized=judgement.normalized,
+                expires_usec=now_usec() + self.layers.config.policy.approval_timeout * 1_000_000,
+            )
+        )  # fmt: skip
+        return PENDING, request_id, why | {"expires_usec": request.expires_usec}
+
+    def _settle(self, judgement: Judgement, options: Options) -> tuple[Judgement, str]:
+        """The judgement with what the context adds to it, and the profile to run with."""
+        profile = options.get_str("profile")
+        known = (*WIDTHS, *self.layers.config.profiles)
+        if profile and profile not in known:
+            raise InvalidOption(
+                f"no profile {profile!r}", hint="known: " + ", ".join(sorted(set(known)))
+            )
+        if names := environment.unsettled(options.get_map("env")):
+            reason = "these variables can make another command of it: " + ", ".join(names)
+            judgement = _raised(judgement, "built-in: environment", reason)
+        if _width(profile) > _width(PROFILES[judgement.decision]):
+            reason = f"profile {profile} allows more than this decision does"
+            judgement = _raised(judgement, f"built-in: profile {profile}", reason)
+        if options.get_str("purpose") == PROBE and judgement.decision > Decision.AUTO_ALLOW:
+            reason = f"a look-up of aios's own may only read ({judgement.rule})"
+            judgement = Judgement(
+                Decision.DENY, judgement.part, "built-in: probe", reason, judgement.normalized
+            )
+        return judgement, profile or PROFILES[judgement.decision]
+
+    async def _person(self, options: Options, machine: str) -> tuple[Caller, str]:
+        """Whom the command is for, and in which session."""
+        if "uid" not in options:
+            raise InvalidOption("option 'uid' is needed: who called exec")
+        asker = Caller(uid=options.get_int("uid", 0, high=2**32 - 1), pid=0)
+        reference, session = options.get_str("delegation"), options.get_str("session")
+        if not reference:
+            return asker, session
+        # A script's chat session is chat's own: a connection's delegation holds in any.
+        by_connection = reference.startswith(":")
+        found = [d for d in await self.delegations.find(reference) if d.machine == machine]
+        if not found:
+            raise NotAuthorized(
+                f"the delegation is not live for {machine}",
+                hint="it ends with the connection that made it: make another, and ask again",
+            )
+        delegation = found[0]
+        # It is lent to aios-chat; in other hands it would be stolen.
+        if not asker.is_service(persons.CHAT) and asker.uid != delegation.person.uid:
+            raise NotAuthorized(f"the delegation is not for {asker.user}")
+        if by_connection:
+            return delegation.person, session
+        if session and session != delegation.session:
+            raise NotAuthorized("the delegation is for another session")
+        return delegation.person, delegation.session
+
+    # The life of a request, as exec sees it
+
+    def redeem(self, caller: Caller, request_id: str) -> tuple[State, Why]:
+        _require_exec(caller)
+        request = self.requests.redeem(request_id)
+        why: Why = {
+            "command": request.part,
+            "rule": request.rule,
+            "reason": request.note or request.reason,
+            "normalized": request.normalized,
+            "profile": request.profile,
+            "binding": request.binding,
+            "uid": request.uid,
+            "user": request.user,
+            "session": request.session,
+            "expires_usec": request.expires_usec,
+        }
+        if request.by_user:
+            why |= {"by_uid": request.by_uid, "by_user": request.by_user}
+        return request.state, why
+
+    def withdraw(self, caller: Caller, request_id: str) -> None:
+        """exec's, whose asker is gone, or the asker's own."""
+        request = self._seen(caller, request_id)
+        if not caller.is_root and not _asked_for(request, caller):
+            raise NotAuthorized("only who asked may withdraw; others reject")
+        # It may just have ended: whoever withdraws wants it ended, and the first outcome stays.
+        if request.state is State.PENDING:
+            self.requests.resolve(request_id, State.WITHDRAWN)
+
+    # Humans
+
+    def list_pending(self, caller: Caller) -> list[Request]:
+        self._require_human(caller)
+        return [r for r in self.requests.pending() if _may_see(caller, r)]
+
+    def _require_human(self, caller: Caller, machine: str | None = None) -> None:
+        """A person, for the machine that they ask about or sit in."""
+        self.layers.refresh()
+        place = caller.machine if machine is None else machine
+        persons.require(caller, place, self.layers.config.machine)
+
+    def _seen(self, caller: Caller, request_id: str) -> Request:
+        """The request, if the caller may know of it at all."""
+        self._require_human(caller)
+        request = self.requests.get(request_id)
+        if not _may_see(caller, request):
+            raise NotFound(f"no request {request_id}", hint="aios approvals lists them")
+        return request
+
+    async def approve(self, caller: Caller, request_id: str) -> None:
+        """Returns when the request is approved; polkit may ask the person meanwhile."""
+        self._require_human(caller)
+        request = self.requests.get_pending(request_id)
+        if caller.machine:
+            self._seen(caller, request_id)
+            self._require_machine_approver(caller)
+        elif not caller.is_root:
+            await self._ask(caller, request)
+        # The person took their time: it may have expired, or be somebody else's by now.
+        self.requests.resolve(request_id, State.APPROVED, by_uid=caller.uid, by_user=caller.user)
+
+    def reject(self, caller: Caller, request_id: str, reason: str) -> None:
+        self._seen(caller, request_id)
+        if caller.machine:
+            self._require_machine_approver(caller)
+        self.requests.resolve(
+            request_id, State.REJECTED, by_uid=caller.uid, by_user=caller.user, note=reason
+        )
+
+    def _require_machine_approver(self, caller: Caller) -> None:
+        if self.layers.config.machine.machine_approvals != "prompt":
+            raise NotAuthorized(
+                f"approvals for {caller.machine} are given on the host",
+                hint="there: aios approvals",
+            )
+
+    async def _ask(self, caller: Caller, request: Request) -> None:
+        """Returns when polkit allows it; when the request ends first, as if it had said no."""
+        async with self.ask(caller, request) as check:
+            answer = asyncio.ensure_future(check.authorized())
+            ended = asyncio.ensure_future(self.requests.ended(request.id))
+            try:
+                await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if not answer.done():
+                    self.requests.get_pending(request.id)
+                await answer
+            finally:
+                answer.cancel()
+                ended.cancel()
+
+    # Delegations
+
+    async def delegate(
+        self,
+        caller: Caller,
+        session: str,
+        machine: str,
+        on_end: Callable[[], None] | None = None,
+    ) -> Delegation:
+        self._require_human(caller, machine)
+        _require_machine(machine)
+        if not 0 < len(session) <= MAX_NAME or not session.isprintable():
+            raise InvalidOption("a session's name is 1 to 128 printable characters")
+        return await self.delegations.lend(caller, session, machine, on_end)
+
+    async def revoke(self, caller: Caller, reference: str) -> None:
+        for delegation in await self._found(reference):
+            if not caller.is_root and not _same_person(caller, delegation.person):
+                raise NotAuthorized("only who made a delegation may revoke it")
+            self.delegations.revoke(delegation)
+
+    async def describe(self, caller: Caller, reference: str) -> Delegation:
+        if not caller.is_root and not caller.is_service(persons.MEMORY):
+            raise NotAuthorized(f"{caller.user} may not look into delegations")
+        found = await self._found(reference)
+        if len({(d.machine, d.session) for d in found}) > 1:
+            raise InvalidOption("this connection made several delegations: name one by its id")
+        return found[0]
+
+    async def _found(self, reference: str) -> list[Delegation]:
+        found = await self.delegations.find(reference)
+        if not found:
+            raise NotAuthorized(
+                "the delegation is not live",
+                hint="it ends with the connection that made it: make another, and ask again",
+            )
+        return found
+
+    # Configuration
+
+    def reload(self, caller: Caller) -> None:
+        if not persons.sees_all(caller):
+            raise NotAuthorized("only root and members of aios-admin may reload the policy")
+        self.layers.reload()
+
+
+def _require_exec(caller: Caller) -> None:
+    if not caller.is_root:
+        raise NotAuthorized("only aios-exec@ (root) may do this")
+
+
+def _require_machine(machine: str) -> None:
+    if not is_machine(machine):
+        raise NoSuchMachine(f"{machine!r} is no machine's name")
+
+
+def _width(profile: str) -> int:
+    """An unknown profile of the administrator's is as wide as any; none at all is the narrowest."""
+    if not profile:
+        return -1
+    return WIDTHS.index(profile) if profile in WIDTHS else len(WIDTHS)
+
+
+def _raised(judgement: Judgement, rule: str, reason: str) -> Judgement:
+    if judgement.decision >= Decision.REQUIRE_APPROVAL:
+        return judgement
+    return Judgement(Decision.REQUIRE_APPROVAL, judgement.part, rule, reason, judgement.normalized)
+
+
+def _same_person(one: Caller, other: Caller) -> bool:
+    return (one.uid, one.machine) == (other.uid, other.machine)
+
+
+def _asked_for(request: Request, caller: Caller) -> bool:
+    return (request.uid, request.origin) == (caller.uid, caller.machine)
+
+
+def _may_see(caller: Caller, request: Request) -> bool:
+    """People in a machine see what was asked for there, people on the host their own."""
+    if caller.machine:
+        return request.machine == request.origin == caller.machine
+    return persons.sees_all(caller) or _asked_for(request, caller)

@@ -1,0 +1,140 @@
+"""The policy in force: the files it comes from, and the last that was good.
+
+The files are looked at (stat) on every question. When one is broken, what was last good stays in
+force, also over restarts: its text is kept in the state directory.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from aios import config
+from aios.config import Config
+from aios.errors import AiosError, ConfigError
+from aios.policy import durable
+from aios.policy.decision import Decision
+from aios.policy.policy import SHIPPED, Policy
+
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict as it travels: `part` is the simple command that decided."""
+
+    decision: Decision
+    part: str
+    rule: str
+    reason: str
+    normalized: str
+
+
+class Layers:
+    """`administrator` is /etc/aios; a policy.toml in it replaces the shipped one."""
+
+    def __init__(
+        self, state: Path, administrator: Path = config.ADMINISTRATOR, shipped: Path = SHIPPED
+    ) -> None:
+        self._state = durable.directory(state)
+        self._administrator = administrator
+        self._shipped = shipped
+        self._policy: Policy | None = None
+        self._seen: Fingerprint | None = None
+        self.config = Config()
+        self.fault = ""
+        """Why the files as they are now are not in force; empty when they are."""
+        self.refresh()
+
+    def _files(self) -> list[Path]:
+        replaced = self._administrator / "policy.toml"
+        shipped = replaced if replaced.exists() else self._shipped
+        return [shipped, *config.files(self._administrator)]
+
+    def _fingerprint(self) -> Fingerprint:
+        found = []
+        for path in self._files():
+            try:
+                status = path.stat()
+                found.append((str(path), status.st_mtime_ns, status.st_ino, status.st_size))
+            except OSError:
+                found.append((str(path), 0, 0, 0))
+        return tuple(found)
+
+    def refresh(self) -> None:
+        """Reads the files again if one has changed."""
+        now = self._fingerprint()
+        if now == self._seen:
+            return
+        try:
+            self._load(self._files())
+        except ConfigError as error:
+            self.fault = error.message
+            log.error("a policy file is rejected", reason=error.message)
+            if self._seen is None:
+                self._load_kept()
+        else:
+            self.fault = ""
+            if now == self._fingerprint():
+                self._keep()
+        self._seen = now
+
+    def reload(self) -> None:
+        """Reads the files whatever they look like; raises ConfigError for a broken one."""
+        # Never None here: `_load_kept` is for a start without anything good in memory.
+        self._seen = ()
+        self.refresh()
+        if self.fault:
+            raise ConfigError(self.fault, hint="what was last good stays in force")
+
+    def _load(self, files: list[Path]) -> None:
+        policy, settings = Policy.load(files, shipped=files[0]), config.load(files[1:])
+        self._policy, self.config = policy, settings
+
+    # The last good, over restarts
+
+    @property
+    def _kept(self) -> Path:
+        return self._state / "last-good.json"
+
+    def _keep(self) -> None:
+        try:
+            text = json.dumps([[str(path), path.read_text()] for path in self._files()])
+            if not self._kept.exists() or self._kept.read_text() != text:
+                durable.write(self._kept, text)
+        except (OSError, AiosError) as error:
+            log.warning("the policy in force could not be kept", reason=str(error))
+
+    def _load_kept(self) -> None:
+        """The kept files are written out again, so that a rule's file and line can be read."""
+        if not self._kept.exists():
+            return
+        root, files = self._state / "last-good", []
+        for name, text in json.loads(self._kept.read_text()):
+            path = root / name.lstrip("/")
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text(text)
+            files.append(path)
+        try:
+            self._load(files)
+        except ConfigError as error:
+            # Written by an aios whose rules were others.
+            log.error("the last good policy is not good any more", reason=error.message)
+
+    def check(self, command: str, machine: str, *, user: str, groups: frozenset[str]) -> Judgement:
+        """Without any good policy, everything needs approval."""
+        self.refresh()
+        if self._policy is None:
+            return Judgement(
+                Decision.REQUIRE_APPROVAL,
+                command,
+                "built-in: no policy",
+                f"no policy could be loaded: {self.fault}",
+                command,
+            )
+        verdict = self._policy.check(command, machine, user=user, groups=groups)
+        return Judgement(
+            verdict.decision, verdict.command, verdict.rule, verdict.reason, verdict.normalized
+        )
