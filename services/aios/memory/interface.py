@@ -1,0 +1,172 @@
+"""org.aios.Memory1: who may do what, and options checked. The work is memories', search's and
+history's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aios.config import Config
+from aios.errors import AiosError, InvalidOption, NotAuthorized
+from aios.ids import is_id, new_id
+from aios.interface import Call, Interface
+from aios.memory import history, memories, search
+from aios.memory.database import Database
+from aios.memory.history import Event, Filter, Tagged
+from aios.memory.memories import DEFAULT_LIMIT, MAX_LIMIT, Draft, Source, check_text
+from aios.memory.person import Describe, Person, person_of
+from aios.options import STRINGS, Options
+
+Known = Mapping[str, type | tuple[str, str]]
+
+_DRAFT: Known = {
+    "ai_interpretation": str,
+    "priority_score": float,
+    "related_entities": STRINGS,
+    "delegation": str,
+}
+_PAGE: Known = {"limit": int, "offset": int, "delegation": str}
+_EVENT: Known = {
+    "id": str, "command": str, "machine": str, "uid": int, "user": str, "session": str,
+    "decision": str, "rule": str, "profile": str, "exit_status": int, "ended": str,
+    "started_at": str, "duration_usec": int, "cpu_usec": int, "cwd": str, "purpose": str,
+}  # fmt: skip
+_NEEDED = ("id", "command", "machine", "uid", "user", "started_at")
+_FILTER: Known = {
+    "since": str, "until": str, "machine": str, "action": str, "object": str, "outcome": str,
+    "session": str, "text": str, "everyone": bool, "probes": bool, **_PAGE,
+}  # fmt: skip
+_OUTCOMES = {"ok": True, "failed": False}
+_MAX_INTEGER = 2**63 - 1
+
+
+class Memory(Interface):
+    NAME = "org.aios.Memory1"
+    PATH = "/org/aios/Memory1"
+
+    def __init__(self, database: Database, config: Config, describe: Describe) -> None:
+        super().__init__()
+        self._database = database
+        self._config = config
+        self._describe = describe
+
+    async def _person(self, call: Call, options: Options | None = None) -> Person:
+        delegation = options.get_str("delegation") if options else ""
+        return await person_of(call.caller, delegation, self._config, self._describe)
+
+    async def Create(self, call: Call, content: str, options: dict[str, Any]) -> str:
+        given = Options(options, _DRAFT)
+        person = await self._person(call, given)
+        draft = _draft(content, given)
+        source = Source(person.machine, person.user, person.uid, person.session)
+        memory_id = new_id()
+        await self._database.do(lambda db: memories.create(db, memory_id, draft, source))
+        return memory_id
+
+    async def Get(self, call: Call, id: str) -> dict[str, Any]:
+        await self._person(call)
+        found = await self._database.do(lambda db: memories.get(db, id))
+        return found.fields()
+
+    async def Search(self, call: Call, query: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+        given = Options(options, _PAGE)
+        await self._person(call, given)
+        limit, offset = _page(given)
+        found = await self._database.do(
+            lambda db: search.search(db, query, limit=limit, offset=offset)
+        )
+        return [memory.fields() for memory in found]
+
+    async def List(self, call: Call, options: dict[str, Any]) -> list[dict[str, Any]]:
+        given = Options(options, _PAGE)
+        await self._person(call, given)
+        limit, offset = _page(given)
+        found = await self._database.do(lambda db: memories.recent(db, limit=limit, offset=offset))
+        return [memory.fields() for memory in found]
+
+    async def Update(self, call: Call, id: str, content: str, options: dict[str, Any]) -> None:
+        given = Options(options, _DRAFT)
+        await self._person(call, given)
+        draft = _draft(content, given)
+        await self._database.do(lambda db: memories.update(db, id, draft))
+
+    async def Delete(self, call: Call, id: str) -> None:
+        await self._person(call)
+        await self._database.do(lambda db: memories.delete(db, id))
+
+    async def Record(self, call: Call, event: dict[str, Any]) -> None:
+        if not call.caller.is_root:
+            raise NotAuthorized("only exec tells what was done")
+        told = _event(event)
+        await self._database.do(lambda db: history.record(db, told, _actions(told.command)))
+
+    async def History(self, call: Call, filter: dict[str, Any]) -> list[dict[str, Any]]:
+        given = Options(filter, _FILTER)
+        person = await self._person(call, given)
+        wanted = _filter(given, person)
+        return await self._database.do(lambda db: history.rows(db, wanted))
+
+
+def _draft(content: str, given: Options) -> Draft:
+    return Draft.of(
+        content,
+        ai_interpretation=given.get_str("ai_interpretation")
+        if "ai_interpretation" in given
+        else None,
+        priority_score=given.get_float("priority_score"),
+        related_entities=given.get_strings("related_entities"),
+    )
+
+
+def _page(given: Options) -> tuple[int, int]:
+    limit = given.get_int("limit", DEFAULT_LIMIT, low=1, high=MAX_LIMIT)
+    return limit, given.get_int("offset", 0, high=_MAX_INTEGER - MAX_LIMIT)
+
+
+def _event(event: Mapping[str, Any]) -> Event:
+    given = Options(event, _EVENT)
+    for key in _NEEDED:
+        if key not in given:
+            raise InvalidOption(f"event has no {key!r}")
+    for key, value in event.items():
+        if isinstance(value, str):
+            check_text(key, value, limit=memories.MAX_REPLY)
+        elif not -_MAX_INTEGER <= value <= _MAX_INTEGER:
+            raise InvalidOption(f"event {key!r} is out of range: {value}")
+    if not is_id(given.get_str("id")):
+        raise InvalidOption(f"not an id: {given.get_str('id')!r}")
+    return Event(**event)
+
+
+def _actions(command: str) -> list[Tagged]:
+    # Reading commands takes more code than the rest of the service; most calls never need it.
+    from aios.policy.actions import actions
+
+    try:
+        return [Tagged(str(one.tag), tuple(one.objects)) for one in actions(command)]
+    except AiosError:
+        return []  # it ran, so it is remembered, whether or not it can be read
+
+
+def _filter(given: Options, person: Person) -> Filter:
+    outcome = given.get_str("outcome")
+    if outcome and outcome not in _OUTCOMES:
+        raise InvalidOption("outcome is ok or failed", hint=f"not {outcome!r}")
+    for key in ("machine", "action", "object", "session", "text"):
+        check_text(key, given.get_str(key))
+    everyone = given.get_bool("everyone") and person.sees_all
+    limit, offset = _page(given)
+    return Filter(
+        user=None if everyone else person.user,
+        # A machine's uids move when it is made anew; its people are known by name.
+        uid=None if everyone or person.in_machine else person.uid,
+        since=history.moment(given.get_str("since")) if given.get_str("since") else None,
+        until=history.moment(given.get_str("until")) if given.get_str("until") else None,
+        machine=given.get_str("machine") or None,
+        action=given.get_str("action") or None,
+        object=given.get_str("object") or None,
+        ok=_OUTCOMES.get(outcome),
+        session=given.get_str("session") or None,
+        text=given.get_str("text") or None,
+        probes=given.get_bool("probes"),
+        limit=limit,
+        offset=offset,
+    )

@@ -1,0 +1,157 @@
+"""The writer process: what it acknowledged, and what it leaves behind."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from aios.errors import Unavailable
+from aios.memory import memories, schema
+from aios.memory.database import Database
+from aios.memory.memories import Draft
+
+ROOT = Path(__file__).parents[3] / "services"
+NOBODY = 65534
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from aios.memory import memories
+from aios.memory.database import Database, leave
+
+async def main():
+    database = Database(Path(sys.argv[1]))
+    for number in range(int(sys.argv[2])):
+        await database.do(
+            lambda db: memories.create(db, memories.new_id(), memories.Draft.of(f"word {number}"))
+        )
+        print(number, flush=True)
+
+asyncio.run(main())
+leave(0)
+"""
+READER = """
+import sqlite3, sys
+db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+print(db.execute("SELECT count(*) FROM memories").fetchone()[0])
+print(db.execute("SELECT count(*) FROM memory_words WHERE memory_words MATCH 'word'").fetchone()[0])
+try:
+    db.execute("DELETE FROM memories")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def writer(path: Path, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, path, str(count)],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A directory that others may read."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("kill_after", [0, 1, 7, 40])
+def test_what_was_acknowledged_survives_a_kill(path: Path, kill_after: int) -> None:
+    process = writer(path, 10_000)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == kill_after:
+            process.send_signal(signal.SIGKILL)
+            break
+    acknowledged = kill_after + 1 + len(process.stdout.readlines())
+    process.wait()
+    process.stdout.close()
+    with closing(schema.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        kept = [one.content for one in memories.recent(db, limit=1000, offset=0)]
+    assert {f"word {number}" for number in range(acknowledged)} <= set(kept)
+    # One more may have been committed when its acknowledgement was cut off.
+    assert len(kept) <= acknowledged + 1
+
+
+@pytest.mark.parametrize("writes", [0, 3, 600])
+def test_others_read_while_the_service_is_idle(shared: Path, writes: int) -> None:
+    path = shared / "memory.db"
+    with writer(path, 3) as process:
+        process.communicate()
+    with writer(path, writes) as process:
+        process.communicate()
+    assert {file.name for file in shared.iterdir()} == {
+        "memory.db", "memory.db-wal", "memory.db-shm",
+    }  # fmt: skip
+    for file in shared.iterdir():
+        file.chmod(0o444)
+    shared.chmod(0o555)
+    result = subprocess.run(
+        [Path(sys.executable).resolve(), "-I", "-c", READER, path],
+        capture_output=True, text=True, check=False,
+        cwd="/",
+        user=NOBODY if os.geteuid() == 0 else None,
+    )  # fmt: skip
+    shared.chmod(0o755)
+    assert result.stdout.split("\n") == [
+        str(3 + writes), str(3 + writes), "attempt to write a readonly database", "",
+    ], result.stderr  # fmt: skip
+    assert len(list(shared.iterdir())) == 3
+
+
+async def test_work_is_done_one_after_the_other(path: Path) -> None:
+    database = Database(path)
+    inside = 0
+
+    def work(db: sqlite3.Connection) -> None:
+        nonlocal inside
+        inside += 1
+        assert inside == 1
+        memories.create(db, memories.new_id(), Draft.of("x"))
+        inside -= 1
+
+    await asyncio.gather(*(database.do(work) for _ in range(50)))
+    assert len(await database.do(lambda db: memories.recent(db, limit=99, offset=0))) == 50
+
+
+async def test_the_loop_goes_on_while_the_database_is_held(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.2)
+    database = Database(path)
+    await database.open()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.ensure_future(
+            database.do(lambda db: memories.create(db, "01", Draft.of("x")))
+        )
+        turns = 0
+        while not writing.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns > 20
+        with pytest.raises(Unavailable, match="another program holds"):
+            await writing
+        other.execute("ROLLBACK")
+    await database.do(lambda db: memories.create(db, "01", Draft.of("x")))
+
+
+async def test_a_broken_file_is_named(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(Unavailable, match=r"memory\.db: file is not a database"):
+        await Database(path).open()
+
+
+async def test_a_directory_that_is_not_there_is_named(path: Path) -> None:
+    with pytest.raises(Unavailable, match="unable to open"):
+        await Database(path.parent / "absent" / "memory.db").open()
