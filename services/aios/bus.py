@@ -205,12 +205,25 @@ class Bus:
         interface.emitters.append(self._emit)
 
     def _emit(
-        self, interface: Interface, object_id: str, signal: str, values: tuple[Any, ...]
+        self,
+        interface: Interface,
+        object_id: str,
+        signal: str,
+        values: tuple[Any, ...],
+        to: str | None,
     ) -> None:
         signature = "".join(arg.type for arg in interface.contract.signals[signal])
         path = f"{interface.PATH}/{object_id}" if object_id else interface.PATH
         self._bus.send(
-            Message.new_signal(path, interface.NAME, signal, signature, body(signature, values))
+            Message(
+                message_type=MessageType.SIGNAL,
+                destination=to,  # type: ignore[arg-type]
+                path=path,
+                interface=interface.NAME,
+                member=signal,
+                signature=signature,
+                body=body(signature, values),
+            )
         )
 
     async def identify(self, sender: str) -> Caller:

@@ -25,7 +25,7 @@ SECTIONS = frozenset({
 class Chat:
     base_url: str = ""
     """The Messages API's address; empty: the SDK's own."""
-    model: str = "claude-sonnet-4-5"
+    model: str = "claude-sonnet-5-5"
     max_tokens: int = 4096
     max_steps: int = 24
     """Model turns for one prompt."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from aios import contract
 from aios.caller import Caller
 
-EmitSignal = Callable[["Interface", str, str, tuple[Any, ...]], None]
+EmitSignal = Callable[["Interface", str, str, tuple[Any, ...], str | None], None]
 SendEvent = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
@@ -44,9 +44,10 @@ class Interface:
         """Whether there is such a child (with CHILDREN)."""
         raise LookupError(object_id)
 
-    def emit(self, signal: str, *args: Any, object_id: str = "") -> None:
+    def emit(self, signal: str, *args: Any, object_id: str = "", to: str | None = None) -> None:
+        """To everybody whom the bus's policy lets hear it, or to one unique name."""
         for emitter in self.emitters:
-            emitter(self, object_id, signal, args)
+            emitter(self, object_id, signal, args, to)
 
     def method(self, name: str) -> Callable[..., Awaitable[Any]]:
         found: Callable[..., Awaitable[Any]] = getattr(self, name)

@@ -1,0 +1,27 @@
+"""aios-chat.service"""
+
+import os
+import sys
+from pathlib import Path
+
+from aios.chat.chat import Chat
+from aios.chat.interface import ChatInterface, SessionInterface
+from aios.chat.session import Store
+from aios.interface import Interface
+from aios.service import Service
+
+
+def main() -> int:
+    service = Service("org.aios.Chat1")
+
+    async def setup() -> list[Interface]:
+        store = Store(Path(os.environ["STATE_DIRECTORY"], "sessions"))
+        store.sweep()
+        chat = Chat(store, service.bus.call)
+        return [ChatInterface(chat), SessionInterface(chat)]
+
+    return service.run(setup)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

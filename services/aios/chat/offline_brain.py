@@ -1,0 +1,222 @@
+"""The offline brain's senses and hands: what aios.chat.offline, which is pure, needs looked up.
+
+Names are looked up by governed, read-only probes in the machine, one probe for a sentence and only
+for a sentence that names a package or unit; answers are kept for some minutes.
+"""
+
+import functools
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aios.chat.distribution import Distribution
+from aios.chat.event import Kind, Status
+from aios.chat.offline import (
+    DATA,
+    Abstain,
+    Brain,
+    Context,
+    Distro,
+    Proposal,
+    Question,
+    QuestionKind,
+    answer,
+)
+from aios.chat.person import Person
+from aios.chat.turn import REFUSALS, Turn
+
+NOTICE = "offline: rules, no model"
+_KEEP_SECONDS = 300.0
+_KEPT = 4096
+"""Names; all are forgotten beyond."""
+_ROWS = 1000
+"""Of history, newest first, that one question reads."""
+_FAMILIES: dict[str, Distro] = {
+    "debian": "debian", "ubuntu": "debian", "arch": "arch", "fedora": "fedora", "rhel": "fedora",
+}  # fmt: skip
+_SUFFIXES = (
+    ".service", ".socket", ".timer", ".target", ".mount", ".automount", ".swap", ".path", ".slice",
+    ".scope", ".device",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where names of one kind are looked up.
+
+    NAMES in the probe are the names in question, PATTERNS are they as options of grep. It prints a
+    line for each that exists, with the name as its only word, after "Package:", or first in a row.
+    """
+
+    kind: str
+    probe: str
+    complete: re.Pattern[str]
+    """A line like this shows that there was a list to look in: what is not in it is not there."""
+
+
+# Every list has bash and basic.target. Of apt's lists the files are read: without its cache,
+# which root alone writes, apt-cache needs a temporary file, and a probe can write none.
+_PACKAGES: dict[Distro, Source] = {
+    "debian": Source(
+        "package",
+        "grep -sxF -e 'Package: bash' PATTERNS /var/lib/apt/lists/*_Packages /dev/null; "
+        "dpkg-query -W -f '${Package}\\n' NAMES",
+        re.compile(r".+_Packages:Package: bash"),
+    ),
+    "arch": Source("package", "pacman -Slq; pacman -Qq", re.compile("bash")),
+    "fedora": Source(
+        "package",
+        r"dnf -q -C repoquery --qf '%{name}\n' NAMES bash; rpm -qa --qf '%{NAME}\n' NAMES",
+        re.compile("bash"),
+    ),
+}
+_UNITS = Source(
+    "unit",
+    "systemctl list-unit-files --no-legend --no-pager NAMES basic.target; "
+    "systemctl list-units --all --plain --no-legend --no-pager NAMES",
+    re.compile(r"basic\.target\b.*"),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A Grounding by what the probes said."""
+
+    source: Source
+    names: dict[str, bool]
+
+    def exists(self, name: str) -> bool | None:
+        return self.names.get(_whole(self.source, name))
+
+
+def _whole(source: Source, name: str) -> str:
+    """`nginx` is short for `nginx.service`."""
+    short = source.kind == "unit" and not name.endswith(_SUFFIXES)
+    return f"{name}.service" if short else name
+
+
+class Lookups:
+    """What is known of names, by (machine, kind)."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], dict[str, tuple[float, bool]]] = {}
+
+    async def find(self, person: Person, source: Source, names: Sequence[str]) -> Found:
+        now = time.monotonic()
+        known = self._known.setdefault((person.machine, source.kind), {})
+        fresh = {name: exists for name, (at, exists) in known.items() if now < at + _KEEP_SECONDS}
+        wanted = dict.fromkeys(_whole(source, name) for name in names)
+        missing = [name for name in wanted if name not in fresh and not name.startswith("-")]
+        if missing:
+            found = await _probe(person, source, missing)
+            fresh |= found
+            if len(known) > _KEPT:
+                known.clear()
+            known |= {name: (now, exists) for name, exists in found.items()}
+        return Found(source, fresh)
+
+    def forget(self, machine: str) -> None:
+        """What a command changed is looked up again."""
+        for kind in ("package", "unit"):
+            self._known.pop((machine, kind), None)
+
+
+async def _probe(person: Person, source: Source, names: Sequence[str]) -> dict[str, bool]:
+    """Which of them exist; what could not be looked up is left out."""
+    words = {
+        "NAMES": " ".join(shlex.quote(name) for name in names),
+        "PATTERNS": " ".join("-e " + shlex.quote(f"Package: {name}") for name in names),
+    }
+    command = re.sub("NAMES|PATTERNS", lambda found: words[found[0]], source.probe)
+    try:
+        result = await person.run(command, purpose="probe")
+    except REFUSALS:
+        return {}
+    lines = [line for line in result.stdout.splitlines() if line.strip()]
+    there = {line.rpartition("Package:")[2].split()[0] for line in lines}
+    complete = any(source.complete.fullmatch(line) for line in lines)
+    return {name: name in there for name in names if complete or name in there}
+
+
+@functools.cache
+def brain() -> Brain:
+    return Brain.load(Path(DATA))
+
+
+async def respond(turn: Turn, lookups: Lookups, distribution: Distribution) -> Status:
+    """Answers by rules: runs the command that the sentence means, or says why there is none."""
+    distro = next((_FAMILIES[name] for name in distribution.ids if name in _FAMILIES), None)
+    if distro is None:
+        return await _abstain(turn, Abstain(f"I know no commands of {distribution.name} offline"))
+    draft = brain().parse(turn.prompt)
+    context = Context(
+        machine=turn.person.machine,
+        distro=distro,
+        now=datetime.now().astimezone(),
+        packages=await lookups.find(turn.person, _PACKAGES[distro], draft.packages),
+        units=await lookups.find(turn.person, _UNITS, draft.units),
+    )
+    match brain().decide(draft, context):
+        case Proposal() as proposal:
+            return await _run(turn, lookups, proposal)
+        case Question() as question:
+            await turn.say(await _from_memory(turn, question))
+            return Status.OK
+        case Abstain() as abstained:
+            return await _abstain(turn, abstained)
+
+
+async def _run(turn: Turn, lookups: Lookups, proposal: Proposal) -> Status:
+    if proposal.unverified:
+        names = ", ".join(proposal.unverified)
+        await turn.emit(Kind.NOTICE, {"text": f"unverified, no list to look in: {names}"})
+    status = await turn.run_alone(proposal.command, proposal.why)
+    if proposal.changes:
+        lookups.forget(turn.person.machine)
+        if status is Status.OK:
+            await turn.say("✓ done")
+    return status
+
+
+async def _abstain(turn: Turn, abstained: Abstain) -> Status:
+    await turn.say(abstained.reason)
+    if abstained.suggestions:
+        await turn.emit(Kind.SUGGEST, {"commands": list(abstained.suggestions)})
+    return Status.ABSTAINED
+
+
+async def _from_memory(turn: Turn, question: Question) -> str:
+    person = turn.person
+    match question.kind:
+        case QuestionKind.REMEMBER:
+            await person.remember(question.text)
+            return "✓ I keep that in mind."
+        case QuestionKind.RECALL:
+            return _memories(await person.recall(question.text, question.limit))
+    wanted: dict[str, Any] = {"limit": _ROWS}
+    if question.action not in ("any", "change") and "*" not in question.action:
+        wanted["action"] = question.action  # its rows then name what this action was done to
+    if question.since:
+        wanted["since"] = question.since.isoformat()
+    if question.until:
+        wanted["until"] = question.until.isoformat()
+    if question.of_session:
+        rows = await person.history(wanted | {"session": person.session})
+        # exec tells memory of a command after it has answered: the newest may be on their way.
+        known = {row["id"] for row in rows}
+        rows += [row for row in turn.ran_before() if row["id"] not in known]
+        if rows:
+            return answer(question, rows)
+        # The session that just began has no commands yet: then the person's last ones are meant.
+    return answer(question, await person.history(wanted))
+
+
+def _memories(rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return "I remember nothing of that."
+    return "I remember:\n" + "\n".join(f"  {row['content']}" for row in rows)

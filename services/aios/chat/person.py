@@ -1,0 +1,97 @@
+"""The person's own services, asked for the person: exec and memory, with their delegation.
+
+aios-chat has no authority of its own. It lends each call the delegation that the person's client
+made for the prompt being answered; exec and memory ask policy whose it is.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aios import varlink_async
+from aios.errors import AiosError, MachineNotRunning, NoSuchMachine
+from aios.ids import HOST
+
+SOCKETS = Path("/run/aios")
+MEMORY = ("org.aios.Memory1", "/org/aios/Memory1", "org.aios.Memory1")
+BusCall = Callable[..., Awaitable[list[Any]]]
+"""aios.bus.Bus.call"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A command that ran."""
+
+    command: str
+    exit_status: int
+    stdout: str
+    stderr: str
+    details: dict[str, Any]
+
+
+def machine_socket(machine: str, sockets: Path = SOCKETS) -> Path:
+    return sockets / "exec" / f"{machine}.sock"
+
+
+def machine_missing(machine: str) -> AiosError:
+    """For a machine whose exec does not listen: aios-attach@ makes its socket, at its start."""
+    if machine == HOST:
+        return MachineNotRunning(
+            "aios does not govern the host itself here",
+            hint="systemctl start aios-exec@.host.socket",
+        )
+    return NoSuchMachine(
+        f"no machine {machine!r} is running here",
+        hint=f"`machinectl list` shows what runs; machinectl start {machine}",
+    )
+
+
+@dataclass(frozen=True)
+class Person:
+    """On whose behalf: one delegation, for one machine and session."""
+
+    machine: str
+    session: str
+    delegation: str
+    bus: BusCall
+    sockets: Path = SOCKETS
+
+    @property
+    def _lent(self) -> dict[str, Any]:
+        return {"delegation": self.delegation}
+
+    async def run(self, command: str, *, purpose: str = "") -> Result:
+        """Runs it, governed; blocks while a human is asked. Cancelling cancels the command."""
+        options = self._lent | {"session": self.session}
+        if purpose:
+            options["purpose"] = purpose
+        try:
+            answer = await varlink_async.call(
+                machine_socket(self.machine, self.sockets),
+                "org.aios.Exec1.Run",
+                {"command": command, "options": options},
+            )
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise machine_missing(self.machine) from error
+        return Result(
+            command, answer["exit_status"], answer["stdout"], answer["stderr"], answer["details"]
+        )
+
+    async def _memory(self, method: str, signature: str, *arguments: Any) -> Any:
+        # By the bus, as exec does: what it has told of before then comes before.
+        (value,) = await self.bus(*MEMORY, method, signature, *arguments)
+        return value
+
+    async def history(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        """Commands that ran, newest first (Memory1.History's filter)."""
+        rows = await self._memory("History", "a{sv}", wanted | self._lent)
+        return list(rows)
+
+    async def recall(self, query: str, limit: int) -> list[dict[str, Any]]:
+        rows = await self._memory("Search", "sa{sv}", query, {"limit": limit} | self._lent)
+        return list(rows)
+
+    async def remember(self, content: str) -> str:
+        """The new memory's id."""
+        return str(await self._memory("Create", "sa{sv}", content, self._lent))

@@ -1,0 +1,3 @@
+from .server import Loopback, serving
+
+__all__ = ["Loopback", "serving"]
