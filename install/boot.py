@@ -9,6 +9,7 @@ says which process is its PID 1. A pid alone can be reused, so its start time st
 `boot.py leader STATE` prints the leader's pid, or fails when it does not run.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 BOOT_SECONDS = 120
@@ -49,8 +51,8 @@ def remember(state: Path, name: str, pid: int) -> None:
     path.with_suffix(".new").replace(path)
 
 
-def own_cgroup(name: str) -> None:
-    """Moves this process to a cgroup of its own in each systemd hierarchy that is mounted.
+def cgroups(name: str) -> Iterator[Path]:
+    """The sandbox's own cgroup in each systemd hierarchy that is mounted.
 
     `--keep-unit` makes nspawn use the cgroup that it is in: two sandboxes in one cgroup would be
     one tree of units, and each would kill the other's processes.
@@ -58,9 +60,22 @@ def own_cgroup(name: str) -> None:
     mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     for _, where, kind, options, *_ in mounts:
         if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
-            group = Path(where) / f"aios-sandbox-{name}"
-            group.mkdir(exist_ok=True)
-            (group / "cgroup.procs").write_text(f"{os.getpid()}\n")
+            yield Path(where) / f"aios-sandbox-{name}"
+
+
+def enter_cgroups(name: str) -> None:
+    for group in cgroups(name):
+        group.mkdir(exist_ok=True)
+        (group / "cgroup.procs").write_text(f"{os.getpid()}\n")
+
+
+def remove_cgroups(name: str) -> None:
+    """Once nothing runs in them. Only directories can be removed there, the deepest first."""
+    for group in cgroups(name):
+        for directory, _, _ in os.walk(group, topdown=False):
+            # A process that is still being reaped keeps its own: the next boot uses it again.
+            with contextlib.suppress(OSError):
+                Path(directory).rmdir()
 
 
 def up(state: Path, command: list[str]) -> int:
@@ -69,7 +84,7 @@ def up(state: Path, command: list[str]) -> int:
         unit = f"--unit=aios-sandbox-{state.name}"
         command = ["systemd-run", "--quiet", "--scope", "--property=Delegate=yes", unit, *command]
     else:
-        own_cgroup(state.name)
+        enter_cgroups(state.name)
     address = state / "notify"
     address.unlink(missing_ok=True)
     with (
@@ -140,6 +155,7 @@ def down(state: Path) -> int:
     if not select.select([ended], [], [], DOWN_SECONDS)[0]:
         signal.pidfd_send_signal(ended, signal.SIGKILL)
         select.select([ended], [], [])
+    remove_cgroups(state.name)
     for name in ("leader", "nspawn"):
         (state / name).unlink(missing_ok=True)
     return 0

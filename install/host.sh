@@ -52,6 +52,11 @@ _install_files() {
     for unit in cfg/*.toml cfg/*.json; do
         [ ! -e "$unit" ] || [ -e "/etc/aios/${unit##*/}" ] || put "$unit" /etc/aios
     done
+    put services/aios/client/man/*.1 /usr/share/man/man1
+    install -D -m 0644 services/aios/client/completions/aios.bash \
+        /usr/share/bash-completion/completions/aios
+    put services/aios/client/completions/_aios /usr/share/zsh/site-functions
+    put services/aios/client/completions/aios.fish /usr/share/fish/vendor_completions.d
     journalctl --update-catalog
 }
 
@@ -71,7 +76,7 @@ _install_venv() {
     echo "$wheels" >"$LIB/venv/.wheels"
 }
 
-# Whole trees, each put in place at once: what has gone from the source is gone there as well.
+# Whole trees: what has gone from the source is gone there as well.
 _install_package() {
     rm -rf "$LIB/aios.new" "$LIB/client.new"
     cp -r "$SOURCE/services/aios" "$LIB/aios.new"
@@ -80,11 +85,7 @@ _install_package() {
     find "$LIB/aios.new" "$LIB/client.new" -name __pycache__ -prune -exec rm -r {} +
     "$LIB/venv/bin/python3" -m compileall -q -s "$LIB" "$LIB/aios.new" "$LIB/client.new"
     _replace "$LIB/aios"
-    # Its contents, not itself: the directory is bound into running machines.
-    mkdir -p "$LIB/client"
-    find "$LIB/client" -mindepth 1 -delete
-    cp -a "$LIB/client.new/." "$LIB/client/"
-    rm -rf "$LIB/client.new"
+    _refresh "$LIB/client"
     _launchers
     _share policy.toml policy/data/policy.toml
     _share commands policy/data/commands
@@ -97,6 +98,17 @@ _replace() {
     [ ! -e "$1" ] || mv "$1" "$1.old"
     mv "$1.new" "$1"
     rm -rf "$1.old"
+}
+
+# In place: the directory and some of its files are bound into running machines.
+_refresh() {
+    local file
+    mkdir -p "$1"
+    cp -a "$1.new/." "$1/"
+    find "$1" -type f -printf '%P\n' | while read -r file; do
+        [ -e "$1.new/$file" ] || rm "$1/$file"
+    done
+    rm -rf "$1.new"
 }
 
 _share() {

@@ -15,8 +15,8 @@ distribution() {
     esac
 }
 
-# packages_for PART DISTRIBUTION → names. Parts: host (the services), sandbox (to boot one here),
-# wheels (to fetch Python packages), trees (to build OS trees), machine, test.
+# packages_for PART DISTRIBUTION → names. Parts: host (the services), sandbox (to boot one here), boot
+# (what its tree has besides host), wheels (to fetch Python packages), trees (to build OS trees), machine, test.
 packages_for() {
     case $1-$2 in
     host-debian)
@@ -27,6 +27,9 @@ packages_for() {
     host-fedora)
         echo systemd systemd-container dbus-broker polkit python3 python3-systemd ca-certificates
         ;;
+    boot-debian) echo systemd-sysv iproute2 procps less ;;
+    boot-arch) echo systemd-sysvcompat iproute2 procps-ng less ;;
+    boot-fedora) echo iproute procps-ng less ;;
     sandbox-debian) echo systemd-container util-linux python3 ;;
     sandbox-arch) echo systemd util-linux python ;;
     sandbox-fedora) echo systemd-container util-linux python3 ;;
@@ -43,7 +46,7 @@ packages_for() {
     machine-fedora)
         echo systemd dbus-broker passwd sudo python3 bash dnf iproute iputils procps-ng less
         ;;
-    test-debian) echo python3-venv python3-systemd shellcheck ;;
+    test-debian) echo systemd python3-venv python3-systemd shellcheck ;;
     test-arch) echo python python-systemd shellcheck ;;
     test-fedora) echo python3 python3-systemd ShellCheck ;;
     esac

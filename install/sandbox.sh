@@ -54,6 +54,7 @@ sandbox_enter() {
 # sandbox_up NAME RELEASE FRESH: builds, boots and installs whatever of that is still to do.
 sandbox_up() {
     local state=$SANDBOXES/$1 release=$2 fresh=$3 log=$SANDBOXES/$1/install.log
+    [ -d "$state/tree" ] || sandbox_preflight
     [ "$fresh" = no ] || sandbox_down "$1"
     mkdir -p "$state"
     chmod 0711 "$SANDBOXES" "$state"
@@ -61,9 +62,11 @@ sandbox_up() {
         flock 9
         [ "$fresh" = no ] || rm -rf "$state/tree" "$state/installed"
         if ! sandbox_leader "$state" >/dev/null 2>&1; then
-            sandbox_preflight
+            if [ ! -d "$state/tree" ]; then
+                install_packages sandbox trees wheels
+                _make_tree "$state" "$release"
+            fi
             install_packages sandbox
-            [ -d "$state/tree" ] || _make_tree "$state" "$release"
             _boot "$state"
         fi
         _install_inside "$state" "$log"
@@ -90,6 +93,7 @@ _boot() {
     local state=$1
     local -a fuse=()
     [ ! -e /dev/fuse ] || fuse=(--bind=/dev/fuse)
+    _raise_inotify
     say "booting systemd"
     # --register=no, --keep-unit: there is no machined out here to tell. All capabilities: it runs
     # machines of its own.
@@ -97,6 +101,15 @@ _boot() {
         systemd-nspawn --boot --notify-ready=yes --register=no --keep-unit --capability=all \
         --machine="${state##*/}" --resolv-conf=copy-host "${fuse[@]}" \
         --bind-ro="$AIOS_CACHE:$INNER_CACHE" --directory="$state/tree"
+}
+
+# Each systemd, bus and journald watches some files; the kernel's 128 for all of root's processes
+# are used up by the third sandbox or so, and the next systemd does not boot.
+_raise_inotify() {
+    local limit=/proc/sys/fs/inotify/max_user_instances
+    if [ "$(cat $limit)" -lt 1024 ]; then
+        { echo 1024 >$limit; } 2>/dev/null || say "could not raise fs.inotify.max_user_instances"
+    fi
 }
 
 # The same installer as on any host, from a copy of the checkout, when either has changed.

@@ -36,7 +36,7 @@ tree_path() {
 
 _tree_packages() {
     case $1 in
-    sandbox) packages_for host "$2" | tr '\n' ' ' && echo systemd-sysv iproute2 procps less ;;
+    sandbox) echo "$(packages_for host "$2") $(packages_for boot "$2")" ;;
     machine) packages_for machine "$2" ;;
     esac
 }
