@@ -1,0 +1,390 @@
+"""What a line would run: each simple command, and each command within a wrapper.
+
+A part either needs a decision of its own (`counts`), or is only there for strict rules
+(`counts` off: a wrapper that changes nothing), or is merely possible (`possible`: an
+argument that may turn out to be run), which only deny rules look at.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from aios.policy.paths import canonical
+from aios.policy.reader import read
+from aios.policy.syntax import Assignment, Function, Line, Redirect, Simple
+from aios.policy.tools import Tool, tools
+from aios.policy.words import (
+    ANY,
+    SPLIT,
+    is_dynamic,
+    is_unknown,
+    show_all,
+    starts_unknown,
+)
+from aios.policy.wrappers import Walk
+
+MAX_DEPTH = 12
+MAX_PARTS = 4096
+MAX_DIRECTORIES = 6
+_SUFFIXES = 24
+_MAX_SOURCES = 32
+
+_SYSTEM_PATH = re.compile(r"(?:/usr(?:/local)?)?/s?bin(?:/\.\./s?bin)*/([^/]+)")
+_SHELLS = frozenset(("sh", "dash", "ash", "bash", "rbash", "zsh", "ksh", "mksh", "fish"))
+# Text that every shell reads as bash does.
+_COMMON_SHELL = re.compile(r"(?:[\w ./:=@%+,;|\n\"'-]|&&|2>&1|>/dev/null)*", re.ASCII)
+_FIND_RUNS = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
+_FIND_TESTS = frozenset(
+    ("-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-lname", "-inum")
+)
+_FIND_WIDENS = frozenset(("-o", "-or", ",", "!", "-not"))
+_RUNNERS = frozenset(("find", "fd", "fdfind", "git", "ip"))
+_RUNS_LATER = frozenset(("foreach", "run", "exec", "-x", "--exec"))
+
+
+@dataclass(slots=True)
+class Part:
+    words: list[str]
+    redirects: list[Redirect] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+    counts: bool = True
+    possible: bool = False
+    compound: bool = False
+    unclear: str = ""
+
+    @property
+    def name(self) -> str:
+        """The command's name, whatever directory it is said to be in."""
+        return self.words[0].rpartition("/")[2] if self.words else ""
+
+    def show(self) -> str:
+        out = [f"{name}={show_all([value]) if value else ''}" for name, value in self.assignments]
+        if self.words:
+            out.append(show_all(self.words))
+        for op, target, _ in self.redirects:
+            out.append(op + ("…" if op.startswith("<<") else show_all([target])))
+        return " ".join(out)
+
+
+def plain_name(word: str) -> str:
+    """A path in a system directory reduced to the name; others stay paths."""
+    if "/" not in word:
+        return word
+    match = _SYSTEM_PATH.fullmatch(re.sub(r"/(?:\.?/)+", "/", word))
+    return match.group(1) if match else word
+
+
+class Parts:
+    """The parts of a line, where it may change to, and text to search loosely."""
+
+    def __init__(self, line: Line, text: str) -> None:
+        self.found: list[Part] = []
+        self.unclear: list[str] = []
+        self.texts: list[str] = []
+        self.functions: list[Function] = []
+        self.directories: list[str] = []
+        self._tools = tools()
+        self._runs_data = False  # something is run that the line may have made itself
+        self._line(line, text, 0)
+        if self._runs_data:
+            values: list[str] = []
+            for part in self.found:
+                values += [value for _, value in part.assignments if value]
+                if part.name in ("echo", "printf"):
+                    self.texts.append(" ".join(part.words[1:]))
+                self.texts += [r.target for r in part.redirects if r.op.startswith("<<")]
+            self.texts += [*values, " ".join(values)]
+
+    def _line(self, line: Line, text: str, depth: int) -> None:
+        self.unclear += line.unclear
+        self.functions += line.functions
+        if line.broken:
+            self.texts += [text, *line.fragments]
+        for simple in line.commands:
+            self._add(
+                Part(
+                    simple.words,
+                    simple.redirects,
+                    simple.assignments,
+                    compound=simple.compound,
+                ),
+                simple.fed_by,
+                depth,
+            )
+
+    def _code(self, text: str, depth: int) -> None:
+        """Shell code in a word."""
+        if is_dynamic(text):
+            self.unclear.append("code is run that is not known before")
+            self.texts.append(text)
+            self._runs_data = True
+            return
+        if depth > MAX_DEPTH:
+            self.unclear.append("nested too deep")
+            self.texts.append(text)
+            return
+        self._line(read(text, depth=depth), text, depth)
+
+    def _possible(self, words: list[str], depth: int) -> None:
+        """Each suffix of `words` may be a command."""
+        for start in range(min(len(words), _SUFFIXES)):
+            if depth < MAX_DEPTH:
+                self._add(Part(words[start:], possible=True), [], MAX_DEPTH)
+        self.texts.append(" ".join(words))
+
+    def _add(self, part: Part, fed_by: list[Simple], depth: int) -> None:
+        words = part.words
+        if len(self.found) > MAX_PARTS:
+            if "too many commands" not in self.unclear:
+                self.unclear.append("too many commands")
+            return
+        self.found.append(part)
+        if not words:
+            return
+        first = words[0]
+        if not first.isascii():
+            dynamic = is_dynamic(first)
+            part.unclear = (
+                "the command's name is not known before it runs"
+                if dynamic
+                else "the command's name is not plain ASCII"
+            )
+            if dynamic and depth < MAX_DEPTH:
+                self._runs_data = True
+                self._possible(words[1:], depth)
+                pieces = [piece for piece in first.split(SPLIT) if piece]
+                if len(pieces) > 1:  # rm$IFS-rf$IFS/
+                    self._possible([*pieces, *words[1:]], depth)
+            return
+        if "/" in first:
+            words = part.words = [plain_name(first), *words[1:]]
+        name = part.name
+        tool = self._tools.get(name)
+        if tool is None:
+            if name[-1:].isdigit() or "." in name:
+                tool = self._tools.get(name.rstrip("0123456789."))  # python3.11
+            if tool is None or not tool.interpreter:
+                return
+        runs = tool.wrapper or tool.interpreter or name in _RUNNERS
+        if depth >= MAX_DEPTH and runs:
+            if not part.possible:
+                part.unclear = "nested too deep"
+            self.texts.append(" ".join(words[1:]))
+            return
+        if name in ("cd", "pushd"):
+            self._directory(words[1:])
+        elif name == "find":
+            self._find(words, depth)
+        elif name in ("fd", "fdfind"):
+            self._fd(words, depth)
+        elif name in ("git", "ip"):
+            self._runs_later(words)
+        elif name in _SHELLS:
+            self._shell(part, name, depth)
+            self._stdin(part, fed_by)
+        elif name == "eval":
+            self._code(" ".join(words[1:]), depth + 1)
+        elif tool.wrapper:
+            self._wrapped(part, tool, fed_by, depth)
+        elif tool.interpreter:
+            self.texts += [*words[1:], " ".join(words[1:])]
+            self._stdin(part, fed_by)
+
+    # Where the line may be
+
+    def _directory(self, operands: list[str]) -> None:
+        for word in operands:
+            if word.startswith("-") and len(word) > 1 and not word[1:].isdigit():
+                continue
+            if is_unknown(word) or word == "-":
+                target = ANY
+            elif word.startswith("/"):
+                target = canonical(word)
+            else:
+                for directory in list(self.directories):
+                    self._goes_to(canonical(f"{directory}/{word}"))
+                # From a directory that is not known, ../.. leads to the root in the end.
+                if ".." in word.split("/"):
+                    self._goes_to(canonical("/" + word))
+                continue
+            self._goes_to(target)
+
+    def _goes_to(self, directory: str) -> None:
+        if directory in self.directories:
+            return
+        if len(self.directories) >= MAX_DIRECTORIES:
+            self.unclear.append("the directory changes too often")
+            return
+        self.directories.append(directory)
+
+    # Shells
+
+    def _shell(self, part: Part, name: str, depth: int) -> None:
+        words, index, code = part.words, 1, False
+        while index < len(words):
+            word = words[index]
+            if starts_unknown(word):
+                part.unclear = "the shell's options or code are not known before it runs"
+                self._runs_data = True
+                self._possible(words[index:], depth)
+                self.texts += words[index:]
+                return
+            if word == "--" or word == "-":
+                index += 1
+                break
+            if word[:1] not in ("-", "+") or len(word) == 1:
+                break
+            if word.startswith("--"):
+                index += 1 if word in ("--rcfile", "--init-file") else 0
+            else:
+                code = code or (word[0] == "-" and "c" in word)
+                index += 1 if "o" in word or "O" in word else 0
+            index += 1
+        if not code or index >= len(words):
+            self.texts += words[index:]
+            return
+        text = words[index]
+        plain = words[1] == "-c" and index == 2 and not is_dynamic(text)
+        same = name == "bash" or (
+            name in ("sh", "dash") and _COMMON_SHELL.fullmatch(text) is not None
+        )
+        if plain and same and part.words[0] == name:
+            part.counts = False
+            self._moved(part)
+        else:
+            part.unclear = "a shell is given code that is not plain"
+        self._code(text, depth + 1)
+        if "$" in text:
+            self._possible(words[index + 1 :], depth)
+
+    def _moved(self, part: Part) -> None:
+        """What is around a part that does not count still counts."""
+        if part.redirects or part.assignments:
+            rest = Part([], part.redirects, part.assignments, compound=True)
+            part.redirects, part.assignments = [], []
+            self.found.append(rest)
+
+    def _stdin(self, part: Part, fed_by: list[Simple]) -> None:
+        """What is fed to a shell or an interpreter."""
+        self._runs_data = True
+        redirects = list(part.redirects)
+        sources, seen = list(fed_by), 0
+        while seen < len(sources) and seen < _MAX_SOURCES:
+            source = sources[seen]
+            seen += 1
+            redirects += source.redirects
+            if source.words and source.words[0].rpartition("/")[2] in ("echo", "printf"):
+                self.texts += [" ".join(source.words[1:]), *source.words[1:]]
+            sources += source.fed_by
+        self.texts += [target for op, target, _ in redirects if op.startswith("<<")]
+
+    # Wrappers
+
+    def _wrapped(self, part: Part, tool: Tool, fed_by: list[Simple], depth: int) -> None:
+        wrapper, words = tool.wrapper, part.words
+        assert wrapper is not None  # noqa: S101  # the caller has looked
+        walk = Walk(words, wrapper)
+        changes = wrapper.changes or "/" in words[0]
+        if wrapper.plain_only and (walk.options or walk.assigned):
+            changes = True
+        for name, value in walk.options:
+            if name in wrapper.names and not walk.uncertain:
+                return  # it only names the command
+            if name in wrapper.directory:
+                self._directory([value])
+            if name in wrapper.shells:
+                self.texts += [" ".join(walk.inner)]
+            if name in wrapper.code:
+                part.unclear = "code is given to a wrapper"
+                self._code(value, depth + 1)
+        if walk.uncertain:
+            part.unclear = f"this use of {part.name} is not known"
+            self._runs_data = True
+            self._possible(words[1:], depth)
+            self.texts += [word for word in words[1:] if " " in word]
+            return
+        inner = walk.inner
+        if wrapper.permuted and wrapper.operands > 8:
+            self._possible(inner, depth)
+            self._stdin(part, fed_by)
+            return
+        if not inner:
+            self._stdin(part, fed_by)
+            return
+        if wrapper.joined:
+            self._code(" ".join(inner), depth + 1)
+            if wrapper.appends:
+                rest = [word for word in inner if not word.startswith(":::")]
+                self._possible([*rest, SPLIT], depth)
+            return
+        if wrapper.appends:
+            replaced = [value for name, value in walk.options if name in ("I", "i", "replace")]
+            mark = (replaced[-1] or "{}") if replaced else ""
+            inner = [word.replace(mark, ANY) for word in inner] if mark else [*inner, SPLIT]
+        assignments: list[Assignment] = []
+        redirects: list[Redirect] = []
+        if not changes:
+            part.counts = False
+            redirects, part.redirects = part.redirects, []
+            assignments, part.assignments = part.assignments, []
+        else:
+            fed_by = [*fed_by, Simple(redirects=part.redirects)]
+        inside = Part(inner, redirects, assignments, possible=part.possible)
+        self._add(inside, fed_by, depth + 1)
+
+    def _find(self, words: list[str], depth: int) -> None:
+        start = 1
+        while start < len(words) and words[start][:2] in ("-H", "-L", "-P", "-O", "-D"):
+            start += 2 if words[start] == "-D" else 1
+        end = start
+        while end < len(words) and words[end][:1] not in ("-", "(", "!", ","):
+            end += 1
+        roots, expression = words[start:end] or ["."], words[end:]
+        narrow = not _FIND_WIDENS.intersection(expression) and any(
+            word in _FIND_TESTS and re.search(r"[A-Za-z0-9]", following)
+            for word, following in pairwise(expression)
+        )
+        targets = [root.rstrip("/") + "/found" for root in roots] if narrow else roots
+        index = 0
+        while index < len(expression):
+            word = expression[index]
+            index += 1
+            if word in _FIND_RUNS:
+                stop = index
+                while stop < len(expression) and expression[stop] not in (";", "+"):
+                    stop += 1
+                self._find_runs(expression[index:stop], targets, depth)
+                index = stop + 1
+            elif word == "-delete":
+                self._add(Part(["rm", "-r", "-f", *targets], possible=True), [], MAX_DEPTH)
+
+    def _find_runs(self, words: list[str], targets: list[str], depth: int) -> None:
+        inner: list[str] = []
+        for word in words:
+            if word == "{}":
+                inner += targets
+            elif "{}" in word:
+                inner += [word.replace("{}", target) for target in targets]
+            else:
+                inner.append(word)
+        if inner:
+            self._add(Part(inner), [], depth + 1)
+
+    def _fd(self, words: list[str], depth: int) -> None:
+        for index, word in enumerate(words):
+            if word in ("-x", "-X", "--exec", "--exec-batch"):
+                inner = [ANY if found == "{}" else found for found in words[index + 1 :]]
+                self._add(Part([*inner, SPLIT]), [], depth + 1)
+                return
+
+    def _runs_later(self, words: list[str]) -> None:
+        """git -c alias.x='!…', git submodule foreach, git bisect run, ip netns exec."""
+        for index, word in enumerate(words[1:], 1):
+            before = words[index - 1]
+            if before in ("-c", "--config") or word.startswith(("--config=", "-c")):
+                self.texts.append(word.partition("=")[2].lstrip("!"))
+            if before in _RUNS_LATER or word.startswith("--exec="):
+                rest = " ".join([word.removeprefix("--exec="), *words[index + 1 :]])
+                self.texts.append(rest)
