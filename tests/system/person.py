@@ -1,0 +1,87 @@
+"""A person at a terminal."""
+
+import os
+import pty
+import re
+import select
+import signal
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from sandbox import Sandbox
+
+PROMPT = r"\[aios\] > "
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
+
+
+class Person:
+    """Types on a terminal of their own, on which a command runs in the sandbox; reads it."""
+
+    def __init__(self, sandbox: Sandbox, argv: Sequence[str], *, user: str = "me") -> None:
+        # As aios-install.sh does: a login, on a terminal of its own inside, so that Ctrl-C is typed
+        # there and not a signal to nsenter here.
+        inside = ["systemd-run", "--quiet", "--collect", "--wait", "--pty", f"--uid={user}",
+                  "--property=PAMName=login", "--property=WorkingDirectory=~",
+                  "--setenv=TERM=xterm", "--setenv=LANG=C.UTF-8", "--", *argv]  # fmt: skip
+        command = sandbox._command(inside, user="root", machine="")
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.execvp(command[0], command)
+        self.screen = ""
+        """Everything written so far, without what only moves the cursor or colours."""
+        self._seen = 0
+        self._status: int | None = None
+
+    def __enter__(self) -> "Person":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            error.add_note(self.screen)
+        if self._status is None:
+            os.kill(self._pid, signal.SIGHUP)
+            os.waitpid(self._pid, 0)
+        os.close(self._terminal)
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def say(self, line: str) -> None:
+        self.type(line + "\r")
+
+    def _read(self, deadline: float) -> bool:
+        """Reads once; False when the terminal is closed."""
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([self._terminal], [], [], left)[0]:
+            raise TimeoutError("nothing more came")
+        try:
+            data = os.read(self._terminal, 65536)
+        except OSError:
+            return False  # EIO: nobody holds the other end
+        self.screen += CONTROL.sub("", data.decode(errors="replace"))
+        return bool(data)
+
+    def sees(self, pattern: str, timeout: float = 60) -> str:
+        """Waits for it behind what was seen last; what came until then, with it."""
+        deadline = time.monotonic() + timeout
+        while (found := re.search(pattern, self.screen[self._seen :])) is None:
+            if not self._read(deadline):
+                raise EOFError(f"the terminal closed before {pattern!r}")
+        text = self.screen[self._seen : self._seen + found.end()]
+        self._seen += found.end()
+        return text
+
+    def leaves(self, timeout: float = 60) -> int:
+        """Waits for the end; the exit status."""
+        deadline = time.monotonic() + timeout
+        while self._read(deadline):
+            pass
+        _, status = os.waitpid(self._pid, 0)
+        self._status = os.waitstatus_to_exitcode(status)
+        return self._status
