@@ -1,0 +1,210 @@
+"""Requests for approval that come up while something is being answered, and the person who is
+asked: on a terminal with a card, without one by a line that says how to approve elsewhere."""
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from aios.client import card, place
+from aios.client.terminal import Terminal, keys, read_key
+from aios.client.varlink import ERROR_PREFIX, NOT_APPROVED, ClientError
+
+Request = Mapping[str, Any]
+WAIT_SECONDS = 60.0
+"""How long a request waits for somebody elsewhere when there is no terminal here."""
+WITHDRAW_SECONDS = 5.0
+QUESTION = "  └ run it? [y] yes, once  [n] no"
+NO = frozenset({"n", "q", "", "\x04", "\x1b"})
+"""End of input, Ctrl-D and Escape among them."""
+
+
+def approve(request_id: str) -> None:
+    """On the person's own connection: on the host the bus, where polkit knows who asks."""
+    if place.in_machine():
+        place.call("policy", f"{place.POLICY}.Approve", {"id": request_id, "options": {}})
+        return
+    from aios.client import system_bus
+
+    with system_bus.authentication_agent(), system_bus.connection() as bus:
+        system_bus.policy(bus, "Approve", "sa{sv}", (request_id, {}))
+
+
+def reject(request_id: str, reason: str) -> None:
+    place.call("policy", f"{place.POLICY}.Reject", {"id": request_id, "reason": reason})
+
+
+class Asked:
+    """The requests of one call. `refused` when one of them ended without an approval."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.refused = False
+        self._waiting: dict[str, Request] = {}
+
+    def add(self, request: Request) -> None:
+        """A request that is told again, after policy was started again, is the same one."""
+        if str(request["id"]) not in self._waiting:
+            self._waiting[str(request["id"])] = request
+            self._present(request)
+
+    def resolved(self, outcome: Mapping[str, Any]) -> None:
+        request = self._waiting.pop(str(outcome["id"]), None)
+        if request is None:
+            return
+        self._ended(request, str(outcome["outcome"]))
+        if outcome["outcome"] != "approved":
+            self.refused = True
+
+    def _present(self, request: Request) -> None:
+        raise NotImplementedError
+
+    def _ended(self, request: Request, outcome: str) -> None:
+        raise NotImplementedError
+
+    def descriptors(self) -> list[int]:
+        """What to watch beside the sockets."""
+        return []
+
+    def readable(self) -> None:
+        """One of `descriptors` is readable."""
+
+    def patience(self) -> float | None:
+        """Seconds until `overdue` has something to do."""
+        return None
+
+    def overdue(self) -> None:
+        pass
+
+    def close(self) -> None:
+        """The call has ended."""
+
+    def abandon(self) -> None:
+        """We leave the call before its answer: what it asked for is taken back, so that nobody is
+        asked about a command that will not run."""
+        for request_id in self._waiting:
+            with suppress(ClientError), place.connect("policy", WITHDRAW_SECONDS) as policy:
+                policy.call(f"{place.POLICY}.Withdraw", {"id": request_id})
+
+
+class AskedHere(Asked):
+    """One card at a time, answered by one key."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(terminal)
+        self._open = ""
+        self._stack = ExitStack()
+        self._fd = -1
+
+    def _present(self, request: Request) -> None:
+        if not self._open:
+            card.show(self.terminal, request)
+            self._question(str(request["id"]))
+
+    def _question(self, request_id: str) -> None:
+        self._open = request_id
+        self._fd = self._stack.enter_context(keys())
+        self.terminal.ask(QUESTION)
+
+    def _shut(self) -> None:
+        self._stack.close()
+        self._open, self._fd = "", -1
+
+    def _next(self) -> None:
+        for request in self._waiting.values():
+            return self._present(request)
+
+    def descriptors(self) -> list[int]:
+        return [self._fd] if self._open else []
+
+    def readable(self) -> None:
+        key = read_key(self._fd).lower()
+        request_id = self._open
+        if key == "y":
+            self._answer("yes", request_id)
+        elif key in NO:
+            self._answer("no", request_id)
+        else:
+            self.terminal.ask(QUESTION)
+
+    def _answer(self, word: str, request_id: str) -> None:
+        # Before polkit's agent may ask for a password: it reads lines.
+        self._shut()
+        self.terminal.stream(word + "\n", aside=True)
+        try:
+            if word == "yes":
+                approve(request_id)
+            else:
+                reject(request_id, "no, at the prompt")
+        except ClientError as error:
+            self.terminal.error(error.message, error.hint)
+            if request_id in self._waiting and not error.name.endswith(".NotFound"):
+                self._question(request_id)
+            return
+        # Policy tells the outcome to everybody who watches, us included.
+        request = self._waiting.pop(request_id, None)
+        if request is not None and word == "no":
+            self.refused = True
+        self._next()
+
+    def _ended(self, request: Request, outcome: str) -> None:
+        """Somebody else, or time, was faster."""
+        if self._open == request["id"]:
+            self._shut()
+            self.terminal.note(f"  {outcome}")
+            self._next()
+
+    def close(self) -> None:
+        self._shut()
+
+
+class AskedElsewhere(Asked):
+    """Nobody is here to ask: somebody has `wait` seconds to approve it from elsewhere."""
+
+    def __init__(self, terminal: Terminal, wait: float) -> None:
+        super().__init__(terminal)
+        self._wait = wait
+        self._deadlines: dict[str, float] = {}
+
+    def _present(self, request: Request) -> None:
+        self._deadlines[str(request["id"])] = time.monotonic() + self._wait
+        self.terminal.note(
+            f"needs approval: {request['command']}  (aios approve {request['id']};"
+            f" waiting {self._wait:g} s)",
+            "yellow",
+        )
+
+    def _ended(self, request: Request, outcome: str) -> None:
+        self._deadlines.pop(str(request["id"]), None)
+        self.terminal.note(f"{outcome}: {request['command']}")
+
+    def patience(self) -> float | None:
+        if not self._deadlines:
+            return None
+        return max(min(self._deadlines.values()) - time.monotonic(), 0)
+
+    def overdue(self) -> None:
+        now = time.monotonic()
+        for request_id in [i for i, deadline in self._deadlines.items() if deadline <= now]:
+            del self._deadlines[request_id]
+            self.refused = True
+            try:
+                reject(request_id, f"nobody approved it in {self._wait:g} s")
+            except ClientError as error:
+                if error.name.endswith(".NotFound"):
+                    continue  # it has just ended, and we shall be told how
+                # Who may not reject can still stop waiting.
+                self.abandon()
+                raise ClientError(
+                    ERROR_PREFIX + "ApprovalTimedOut",
+                    f"nobody approved it in {self._wait:g} s",
+                    error.message,
+                    NOT_APPROVED,
+                ) from error
+
+
+def asked(terminal: Terminal, wait: float | None) -> Asked:
+    """The person at the terminal, unless there is none, or `wait` says not to ask here."""
+    if terminal.has_person and wait is None:
+        return AskedHere(terminal)
+    return AskedElsewhere(terminal, WAIT_SECONDS if wait is None else wait)

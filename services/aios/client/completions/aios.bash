@@ -1,0 +1,58 @@
+# bash completion for aios: /usr/share/bash-completion/completions/aios
+
+_aios_machines() {
+    machinectl list --no-legend --no-pager 2>/dev/null | while read -r name _; do
+        printf '%s\n' "$name"
+    done
+}
+
+_aios_requests() {
+    aios approvals --json 2>/dev/null | grep -oE '"id": "[0-9A-Z]{26}"' | cut -d '"' -f 4
+}
+
+_aios() {
+    local current=$2 previous=$3 word command='' i
+    local commands="exec policy approvals approve reject history memory log status"
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        case $word in
+        -m | --machine | --wait-approval) ((i++)) ;;
+        -*) ;;
+        *)
+            command=$word
+            break
+            ;;
+        esac
+    done
+    case $previous in
+    -m | --machine)
+        mapfile -t COMPREPLY < <(compgen -W "$(_aios_machines)" -- "$current")
+        return
+        ;;
+    --cwd)
+        mapfile -t COMPREPLY < <(compgen -d -- "$current")
+        return
+        ;;
+    --profile)
+        mapfile -t COMPREPLY < <(compgen -W "read-only standard full" -- "$current")
+        return
+        ;;
+    esac
+    case $command in
+    '') word="$commands -m --machine --wait-approval --version --help" ;;
+    exec) word="-m --machine --json --timeout --cwd --profile --wait-approval --help --" ;;
+    policy) word="check -m --machine --json --help" ;;
+    approve | reject) word="$(_aios_requests) --help" ;;
+    approvals | status) word="--json --help" ;;
+    log) word="-n --json --help" ;;
+    memory) word="search add list -n --json --help" ;;
+    history)
+        word="-n -m --machine --since --until --action --object --failed --everyone --json --help"
+        ;;
+    *) return ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+}
+
+complete -F _aios aios

@@ -1,0 +1,43 @@
+# fish completion for aios: /usr/share/fish/vendor_completions.d/aios.fish
+
+function __aios_machines
+    machinectl list --no-legend --no-pager 2>/dev/null | string match -r '^\S+'
+end
+
+function __aios_requests
+    aios approvals --json 2>/dev/null | string match -ar '[0-9A-Z]{26}'
+end
+
+complete -c aios -f
+set -l commands exec policy approvals approve reject history memory log status
+set -l first "not __fish_seen_subcommand_from $commands"
+complete -c aios -n $first -a exec -d 'run one command in a machine, governed'
+complete -c aios -n $first -a policy -d 'what would be decided about a command'
+complete -c aios -n $first -a approvals -d 'commands that wait for a human'
+complete -c aios -n $first -a approve -d 'let one of them run'
+complete -c aios -n $first -a reject -d 'refuse one of them'
+complete -c aios -n $first -a history -d 'what was run'
+complete -c aios -n $first -a memory -d 'the shared memory'
+complete -c aios -n $first -a log -d 'the audit'
+complete -c aios -n $first -a status -d 'services, machines and sockets'
+complete -c aios -n $first -l version -d 'the version'
+complete -c aios -l help -d 'help'
+complete -c aios -n "$first; or __fish_seen_subcommand_from exec policy history" \
+    -s m -l machine -xa '(__aios_machines)' -d 'the machine'
+complete -c aios -n "$first; or __fish_seen_subcommand_from exec" -l wait-approval -x \
+    -d 'do not ask here; wait so many seconds'
+complete -c aios -n "__fish_seen_subcommand_from exec policy approvals history memory log status" \
+    -l json -d 'for programs'
+complete -c aios -n "__fish_seen_subcommand_from exec" -l timeout -x -d 'stop it after that'
+complete -c aios -n "__fish_seen_subcommand_from exec" -l cwd -xa '(__fish_complete_directories)'
+complete -c aios -n "__fish_seen_subcommand_from exec" -l profile -xa 'read-only standard full'
+complete -c aios -n "__fish_seen_subcommand_from policy" -a check
+complete -c aios -n "__fish_seen_subcommand_from approve reject" -a '(__aios_requests)'
+complete -c aios -n "__fish_seen_subcommand_from memory" -a 'search add list'
+complete -c aios -n "__fish_seen_subcommand_from history memory log" -s n -x -d 'at most so many'
+complete -c aios -n "__fish_seen_subcommand_from history" -l since -xa 'today yesterday'
+complete -c aios -n "__fish_seen_subcommand_from history" -l until -xa 'today yesterday'
+complete -c aios -n "__fish_seen_subcommand_from history" -l action -xa 'install remove upgrade write read'
+complete -c aios -n "__fish_seen_subcommand_from history" -l object -x
+complete -c aios -n "__fish_seen_subcommand_from history" -l failed
+complete -c aios -n "__fish_seen_subcommand_from history" -l everyone

@@ -1,0 +1,64 @@
+"""Where this client runs, and which sockets are there: on the host, or in a machine, to which the
+host shows three of them."""
+
+from pathlib import Path
+from typing import Any
+
+from aios.client.varlink import ERROR_PREFIX, ClientError, Connection, Disconnected
+
+RUNTIME = "/run/aios"
+DEFAULT_MACHINE = "aios"
+
+POLICY = "org.aios.Policy1"
+CHAT = "org.aios.Chat1"
+MEMORY = "org.aios.Memory1"
+EXEC = "org.aios.Exec1"
+
+
+def in_machine() -> bool:
+    """The host's own directory also holds exec/ and machine/."""
+    directory = Path(RUNTIME)
+    return directory.is_dir() and not any((directory / own).exists() for own in ("exec", "machine"))
+
+
+def default_machine() -> str:
+    """The machine that is meant when none is named. In a machine that is the machine itself, whose
+    name the services know: a hostname need not be it."""
+    return "" if in_machine() else DEFAULT_MACHINE
+
+
+def require_host(what: str, hint: str) -> None:
+    if in_machine():
+        raise ClientError(ERROR_PREFIX + "NotAuthorized", f"{what} is on the host", hint)
+
+
+def socket_path(service: str) -> str:
+    return f"{RUNTIME}/{service}.sock"
+
+
+def exec_socket(machine: str) -> str:
+    path = f"{RUNTIME}/exec/{machine}.sock"
+    if "/" in machine or "\0" in machine or not Path(path).exists():
+        raise ClientError(
+            ERROR_PREFIX + "NoSuchMachine",
+            f"no machine {machine!r} is under aios here",
+            "machinectl list shows what runs; systemctl start systemd-nspawn@NAME starts one",
+        )
+    return path
+
+
+def connect(service: str, timeout: float | None = None) -> Connection:
+    return Connection(socket_path(service), timeout=timeout)
+
+
+def call(service: str, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    with connect(service) as connection:
+        return connection.call(method, parameters)
+
+
+def look_up(service: str, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """As `call`, for what changes nothing: asked again when the service was killed meanwhile."""
+    try:
+        return call(service, method, parameters)
+    except Disconnected:
+        return call(service, method, parameters)

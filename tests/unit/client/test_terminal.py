@@ -1,0 +1,74 @@
+"""What reaches a terminal, and what counts as a key."""
+
+import os
+
+import pytest
+
+from aios.client.card import fields, folded
+from aios.client.terminal import harmless, read_key, seconds, settled
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\n", "a\tb\n"),
+        ("50%\r100%\r\n", "50%\\r100%\n"),
+        ("\x1b[2Kx", "\\x1b[2Kx"),
+        ("\x9b", "\\x9b"),
+        ("rm\u202egnp", "rm\\u202egnp"),
+        ("a\u200bb\u2028", "a\\u200bb\\u2028"),
+        ("日本 ✓ ü", "日本 ✓ ü"),
+    ],
+)
+def test_harmless(text: str, shown: str) -> None:
+    assert harmless(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("(Read ... \r(Read ... 5%\r(Read ... 10 files.)\nnext", "(Read ... 10 files.)\nnext"),
+        ("removed /etc\rnothing was done\n", "removed /etc\rnothing was done\n"),
+        ("a\r\nb\r", "a\nb\r"),
+        ("\r\rx", "x"),
+    ],
+)
+def test_settled(text: str, shown: str) -> None:
+    assert settled(text) == shown
+
+
+def test_a_command_cannot_draw_a_card() -> None:
+    rows = folded("rm -rf /srv #" + " " * 30 + "│ machine  other\n│ rule", 20)
+    assert all(len(row) <= 20 for row in rows)
+    assert "".join(rows).endswith("\\n│ rule")
+    assert folded("日本語日本語", 5) == ["日本", "語日", "本語"]
+
+
+def test_the_card_shows_what_is_bound() -> None:
+    request = {"id": "I", "command": "a; b", "part": "b", "machine": "m", "user": "u", "cwd": "/",
+               "env": {"PATH": "/x"}, "profile": "full", "rule": "r", "reason": ""}  # fmt: skip
+    assert fields(request) == [
+        ("command", "a; b"), ("because of", "b"), ("machine", "m"), ("user", "u"), ("cwd", "/"),
+        ("profile", "full"), ("rule", "r"), ("with", "PATH=/x"), ("id", "I"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [(b"y", "y"), (b"y\n", "y"), (b"yes\n", "?"), (b"y\ny\n", "?"), (b"\x1b[A", "?"),
+     (b"\n", "\n"), (b"\n\n", "\n"), (b"\x04", "\x04")],
+)  # fmt: skip
+def test_keys(typed: bytes, key: str) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, typed)
+    os.close(writing)
+    assert read_key(reading) == key
+    if key:
+        assert read_key(reading) == ""
+    os.close(reading)
+
+
+def test_seconds() -> None:
+    assert [seconds(20_000), seconds(3_210_000), seconds(65_000_000), seconds(7_300_000_000)] == [
+        "20 ms", "3.2 s", "1 min 5 s", "2 h 1 min",
+    ]  # fmt: skip
