@@ -143,23 +143,28 @@ sys.exit({function}())
 PYTHON
 }
 
-# What runs is the old code: it stops, and the next call starts the new one.
+# What runs is the old code: it stops, and the next call starts the new one. Sockets stop with their
+# services and start alone: one that is restarted while the bus starts its service is refused.
 _activate() {
+    local -a sockets
     systemctl daemon-reload
     busctl --quiet call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig
     systemctl try-restart polkit.service
-    systemctl --quiet stop "${SERVICES[@]/%/.service}" 'aios-exec@*.service'
+    mapfile -t sockets < <(systemctl list-units --plain --no-legend --state=active \
+        'aios-exec@*.socket' | cut -d ' ' -f 1)
+    sockets+=("${SERVICES[@]/%/.socket}" aios-exec@.host.socket)
+    systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
+        'aios-exec@*.service' "${SERVICES[@]/%/.service}"
     systemctl --quiet enable "${SERVICES[@]/%/.socket}" aios-exec@.host.socket
-    systemctl try-restart 'aios-exec@*.socket'
-    systemctl restart "${SERVICES[@]/%/.socket}"
-    systemctl start aios-exec@.host.socket
+    systemctl start "${sockets[@]}"
 }
 
-# Who installs may use aios, approve, and finds the memory where it always was.
+# Who installs may use aios, approve, read the record (aios log, journalctl), and finds the memory
+# where it always was.
 _install_user() {
     local user=${AIOS_USER:-${SUDO_USER:-}} home gpt
     [ -n "$user" ] && [ "$user" != root ] || return 0
-    usermod --append --groups aios,aios-admin "$user"
+    usermod --append --groups aios,aios-admin,systemd-journal "$user"
     home=$(getent passwd "$user" | cut -d: -f6)
     gpt=$home/.config/syui/ai/gpt
     if [ -L "$gpt" ]; then

@@ -41,7 +41,7 @@ def test_a_user_gets_a_login_session_of_theirs(sandbox: Sandbox) -> None:
         "--user", "me", "--", "sh", "-c", "id -nG; pwd; ls -d $XDG_RUNTIME_DIR"
     )
     groups, *rest = result.stdout.splitlines()
-    assert set(groups.split()) == {"me", "aios", "aios-admin"}
+    assert set(groups.split()) == {"me", "aios", "aios-admin", "systemd-journal"}
     assert rest == ["/home/me", "/run/user/1000"]
 
 
