@@ -123,16 +123,24 @@ class Brain:
             commands = (shown.command,) if isinstance(shown, Proposal) else ()
             return replace(draft.refusal, suggestions=commands)
         failed: Exception | None = None
-        decided: list[tuple[Reading, Proposal | Question]] = []
+        decided: list[Proposal | Question] = []
+        best: Reading | None = None
         for reading in draft.readings:
-            if decided and reading.rank < decided[0][0].rank:
+            if best is not None and reading.rank < best.rank:
                 break
             try:
-                decided.append((reading, self._answer(reading, context)))
-            except (Unknown, Unrenderable, ValueError) as error:
+                decided.append(self._answer(reading, context))
+                best = best or reading
+            except Unknown as error:
+                failed = failed or error
+                # It was understood, and what it names is not there: a reading that explains less
+                # of the sentence is no answer to it. (A weak name may be no name at all.)
+                if not any(value.weak for value in reading.values.values()):
+                    best = best or reading
+            except (Unrenderable, ValueError) as error:
                 failed = failed or error
         if decided:
-            return self._choose(draft, [result for _, result in decided])
+            return self._choose(draft, decided)
         for parts in draft.compounds:
             results = [self.decide(part, context) for part in parts]
             if all(isinstance(result, Proposal) for result in results):

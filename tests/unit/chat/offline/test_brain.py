@@ -195,3 +195,9 @@ def test_speed() -> None:
     for _ in range(20):
         loaded.read("show me the ten biggest files in my home directory please", given)
     assert (time.process_time() - started) / 20 < 0.02
+
+
+def test_a_name_that_is_not_there_is_no_reason_for_a_worse_reading() -> None:
+    result = read("is cron running", units=Listed(frozenset({"dbus"})))
+    assert isinstance(result, Abstain)
+    assert "cron" in result.reason
