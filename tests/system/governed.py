@@ -127,6 +127,18 @@ def last_job(sandbox: Sandbox, command: str) -> str:
     return str(found[-1]["AIOS_ID"]) if found else ""
 
 
+def started(sandbox: Sandbox, command: str, **options: Any) -> tuple[subprocess.Popen[str], str]:
+    """Its caller and its id, once it runs."""
+    before = last_job(sandbox, command)
+    waiting = start(sandbox, command, **options)
+
+    def found() -> str:
+        job = last_job(sandbox, command)
+        return job if job != before and "started" in events(sandbox, job) else ""
+
+    return waiting, str(until(found))
+
+
 def units(sandbox: Sandbox, machine: str = "aios") -> str:
     """The units of commands that the machine still has."""
     return str(

@@ -9,12 +9,12 @@ from governed import (
     end,
     events,
     kill_exec,
-    last_job,
     pending,
     reject,
     run,
     run_approved,
     start,
+    started,
     units,
     until,
 )
@@ -266,9 +266,7 @@ def test_others_are_refused(sandbox: Sandbox, user: str) -> None:
 
 def test_a_caller_that_goes_away_takes_its_command_along(sandbox: Sandbox) -> None:
     command = "echo here; sleep 3600"
-    waiting = start(sandbox, command)
-    job = until(lambda: last_job(sandbox, command))
-    until(lambda: "started" in events(sandbox, job))
+    waiting, job = started(sandbox, command)
     sandbox.run(["pkill", "-KILL", "-x", "busctl"])
     waiting.wait(10)
     until(lambda: "finished" in events(sandbox, job))
@@ -289,9 +287,7 @@ def test_a_caller_that_goes_away_withdraws_its_request(sandbox: Sandbox) -> None
 
 def test_a_killed_exec_finds_its_command_again(sandbox: Sandbox) -> None:
     command = "sleep 3; false"
-    waiting = start(sandbox, command)
-    job = until(lambda: last_job(sandbox, command))
-    until(lambda: "started" in events(sandbox, job))
+    waiting, job = started(sandbox, command)
     kill_exec(sandbox)
     assert end(waiting).error
     assert run(sandbox, "echo next").stdout == "next\n"
@@ -303,9 +299,7 @@ def test_a_killed_exec_finds_its_command_again(sandbox: Sandbox) -> None:
 
 def test_a_command_that_ended_while_exec_was_dead_keeps_its_result(sandbox: Sandbox) -> None:
     command = "sleep 1; false"
-    waiting = start(sandbox, command)
-    job = until(lambda: last_job(sandbox, command))
-    until(lambda: "started" in events(sandbox, job))
+    waiting, job = started(sandbox, command)
     kill_exec(sandbox)
     assert end(waiting).error
     until(lambda: "exited" in units(sandbox))
@@ -330,14 +324,17 @@ def test_kills_at_any_moment(sandbox: Sandbox) -> None:
     callers = [threading.Thread(target=caller, args=(name,)) for name in ("a", "b", "c")]
     for thread in callers:
         thread.start()
-    for round_ in range(12):
-        until(lambda: sandbox.sh("systemctl show -P MainPID aios-exec@aios.service") != "0")
-        threading.Event().wait(0.15 + 0.11 * round_)
-        kill_exec(sandbox)
-    stop.set()
-    for thread in callers:
-        thread.join()
-    assert run(sandbox, "echo settled").stdout == "settled\n"
+    try:
+        for round_ in range(12):
+            sandbox.wait_unit("aios-exec@aios.service", "active")
+            threading.Event().wait(0.15 + 0.11 * round_)
+            kill_exec(sandbox)
+    finally:
+        stop.set()
+        for thread in callers:
+            thread.join()
+    settled = run(sandbox, "echo settled")
+    assert settled.stdout == "settled\n", settled
     sandbox.wait_unit("aios-exec@aios.service", "inactive", timeout=90)
 
     made = sandbox.machine(["ls", marker]).stdout.split()
@@ -365,9 +362,7 @@ def test_kills_at_any_moment(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("what", ["daemon-reload", "restart dbus"])
 def test_a_machine_that_is_administered_meanwhile(sandbox: Sandbox, what: str) -> None:
     command = "sleep 2; echo survived"
-    waiting = start(sandbox, command)
-    job = until(lambda: last_job(sandbox, command))
-    until(lambda: "started" in events(sandbox, job))
+    waiting, _job = started(sandbox, command)
     # Restarting the bus ends the connection that this is asked over.
     sandbox.run(["systemctl", "-M", "aios", *what.split()], check=False)
     said = end(waiting)
@@ -378,9 +373,7 @@ def test_a_machine_that_is_administered_meanwhile(sandbox: Sandbox, what: str) -
 
 def test_a_machine_that_stops(sandbox: Sandbox) -> None:
     command = "sleep 600"
-    waiting = start(sandbox, command)
-    job = until(lambda: last_job(sandbox, command))
-    until(lambda: "started" in events(sandbox, job))
+    waiting, job = started(sandbox, command)
     sandbox.run(["machinectl", "terminate", "aios"])
     said = end(waiting)
     assert said.error or said.details["ended"] == "signal", said

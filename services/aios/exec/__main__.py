@@ -1,0 +1,56 @@
+"""aios-exec@MACHINE.service."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from aios import config
+from aios.exec import profile
+from aios.exec.audit import Audit
+from aios.exec.history import MEMORY, History
+from aios.exec.interface import Exec1
+from aios.exec.job import Jobs
+from aios.exec.machine import Machine
+from aios.exec.permit import Permits
+from aios.exec.run import Runner
+from aios.ids import exec_bus_name, is_machine
+from aios.interface import Interface
+from aios.service import Service
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or not is_machine(arguments[0]):
+        print("usage: python3 -m aios.exec MACHINE", file=sys.stderr)
+        return 2
+    name = arguments[0]
+    service = Service(exec_bus_name(name))
+    state = Path(os.environ["STATE_DIRECTORY"])
+
+    async def setup() -> list[Interface]:
+        settings = config.load()
+        permits = Permits(service.bus)
+        await permits.subscribe()
+
+        async def record(event: dict[str, Any]) -> object:
+            return await service.bus.call(*MEMORY, "Record", "a{sv}", event)
+
+        runner = Runner(
+            machine=Machine(name, service.bus),
+            config=settings,
+            profiles=profile.load(settings.profiles),
+            permits=permits,
+            audit=Audit(name, state, service.bus),
+            jobs=Jobs(state / "jobs"),
+            history=History(state / "history", record),
+            hold=service.hold,
+        )
+        await runner.recover()
+        runner.history.deliver()
+        return [Exec1(name, runner)]
+
+    return service.run(setup)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

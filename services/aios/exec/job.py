@@ -1,0 +1,79 @@
+"""A job: one command from its request to its last record, in a file while it lasts, so that a
+killed exec knows what it owes. The file is written before the step that it names is taken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from aios.exec import durable
+
+log = structlog.get_logger()
+
+
+class Step(StrEnum):
+    REQUESTED = "requested"
+    DECIDED = "decided"
+    STARTED = "started"
+    """From before the unit is started: it may not be there."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """uid and user: the person's. decision, rule, profile: empty until decided."""
+
+    id: str
+    command: str
+    machine: str
+    uid: int
+    user: str
+    requested_usec: int
+    step: Step = Step.REQUESTED
+    session: str = ""
+    cwd: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    purpose: str = ""
+    decision: str = ""
+    rule: str = ""
+    reason: str = ""
+    profile: str = ""
+    approved_by: str = ""
+    started_usec: int = 0
+    """Realtime; 0 until then."""
+    unenforced: tuple[str, ...] = ()
+
+
+class Jobs:
+    """The files of the jobs that are not over."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _path(self, job: Job) -> Path:
+        return self._directory / f"{job.id}.json"
+
+    def keep(self, job: Job, **changes: Any) -> Job:
+        """The job with these changes, once they are on disk."""
+        job = replace(job, **changes)
+        durable.write(self._path(job), asdict(job))
+        return job
+
+    def over(self, job: Job) -> None:
+        self._path(job).unlink(missing_ok=True)
+
+    def left(self) -> list[Job]:
+        """What an exec before this one did not bring to its end, the oldest first."""
+        found = []
+        for path in sorted(self._directory.glob("*.json")):
+            try:
+                data = durable.read(path)
+                data["unenforced"] = tuple(data["unenforced"])
+                found.append(Job(**{**data, "step": Step(data["step"])}))
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                log.error("a job's file cannot be read", file=str(path), reason=str(error))
+        return found

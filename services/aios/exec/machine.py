@@ -1,0 +1,158 @@
+"""The one machine that this exec serves: the kept-open link to its systemd, and what has been seen
+to be in force over it. A link that is lost is opened again for the next command.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from aios.bus import Bus
+from aios.errors import (
+    InvalidOption,
+    MachineNotRunning,
+    NoSuchMachine,
+    ProfileNotEnforced,
+    Unavailable,
+)
+from aios.exec import probe
+from aios.exec.link import Link, LinkLost
+from aios.exec.output import Pipe, Text
+from aios.exec.profile import Profile
+from aios.exec.spec import MACHINE_USER, Spec, streams
+from aios.exec.unit import MANAGER, PRE_EXEC, Result, Unit
+from aios.ids import HOST, new_id
+
+MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
+            "org.freedesktop.machine1.Manager")  # fmt: skip
+PROBE_USEC = 20_000_000
+PROBE_OUTPUT = 1024 * 1024
+EXIT_CHDIR = 200
+EXIT_USER = 217
+
+
+@dataclass(frozen=True)
+class Ran:
+    result: Result
+    stdout: Text
+    stderr: Text
+
+
+class Machine:
+    def __init__(self, name: str, bus: Bus) -> None:
+        self.name = name
+        self._bus = bus
+        self._link: Link | None = None
+        self._opening = asyncio.Lock()
+        self._seen: dict[tuple[str, str], asyncio.Task[tuple[str, ...]]] = {}
+        """(profile, account) → the limits that are not enforced."""
+
+    async def link(self) -> Link:
+        """Raises NoSuchMachine, MachineNotRunning."""
+        async with self._opening:
+            if self._link is None or self._link.lost.done():
+                self._seen.clear()
+                await self._require_running()
+                link = await Link.open(self.name)
+                try:
+                    # Without it systemd tells nobody of what changes.
+                    await link.call(MANAGER, "Subscribe")
+                except BaseException:
+                    link.close()
+                    raise
+                self._link = link
+            return self._link
+
+    def close(self) -> None:
+        if self._link is not None:
+            self._link.close()
+
+    async def _require_running(self) -> None:
+        if self.name == HOST or await self._known("GetMachine"):
+            return
+        if await self._known("GetImage"):
+            raise MachineNotRunning(
+                f"machine {self.name} is not running", hint=f"machinectl start {self.name}"
+            )
+        raise NoSuchMachine(f"there is no machine {self.name}", hint="machinectl list-images")
+
+    async def _known(self, method: str) -> bool:
+        try:
+            await self._bus.call(*MACHINED, method, "s", self.name)
+        except Unavailable as error:
+            if "NoSuch" in error.message:
+                return False
+            raise
+        return True
+
+    def gone(self) -> MachineNotRunning:
+        return MachineNotRunning(
+            f"machine {self.name} went away, or was restarted, while the command ran",
+            hint="nobody can say how far the command came",
+        )
+
+    async def unenforced(self, profile: Profile, account: str) -> tuple[str, ...]:
+        """The limits of the profile that are not enforced. Raises ProfileNotEnforced when its
+        confinement is not. Looked at once per link."""
+        link = await self.link()
+        key = (str(profile.name), account)
+        task = self._seen.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = asyncio.ensure_future(self._probe(link, profile, account))
+            # Whoever asks gets the error; nobody else has to.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._seen[key] = task
+        return await asyncio.shield(task)
+
+    async def _probe(self, link: Link, profile: Profile, account: str) -> tuple[str, ...]:
+        ran = await self._short(link, Spec(
+            command=probe.COMMAND, profile=profile, account=account, cwd="/",
+            env=probe.ENVIRONMENT, timeout_usec=PROBE_USEC, kept=False,
+        ))  # fmt: skip
+        status = ran.result.status
+        if status == EXIT_USER:
+            hint = f"make it in there: useradd -m {MACHINE_USER}" if account == MACHINE_USER else ""
+            raise ProfileNotEnforced(f"{self.name} has no user {account}", hint=hint)
+        if status != 0:
+            said = f"status {status}" if status is not None else ran.result.ended
+            raise ProfileNotEnforced(
+                f"nothing can be run with profile {profile.name} in {self.name} ({said})",
+                hint=f"journalctl -M {self.name} -u 'run-aios-*' says why",
+            )
+        return probe.check(profile, ran.stdout.text)
+
+    async def _short(self, link: Link, spec: Spec) -> Ran:
+        """A unit of aios's own: no command of anybody's, so no record of it."""
+        stdout, stderr = Pipe(PROBE_OUTPUT), Pipe(PROBE_OUTPUT)
+        unit = Unit(link, f"probe-{new_id()}")
+        try:
+            await unit.start([*spec.properties(), *streams(stdout.write_end, stderr.write_end)])
+            stdout.given()
+            stderr.given()
+            result = await unit.wait()
+            await stdout.drained()
+            await stderr.drained()
+        except LinkLost:
+            raise self.gone() from None
+        finally:
+            stdout.close()
+            stderr.close()
+        return Ran(result, stdout.collector.text(), stderr.collector.text())
+
+    async def settle(self, result: Result, spec: Spec) -> None:
+        """For a result in doubt: raises when the command never started. A unit with the same
+        properties that does nothing ends with the same status then."""
+        if not result.in_doubt:
+            return
+        link = await self.link()
+        nothing = Spec(
+            command=":", profile=spec.profile, account=spec.account, cwd=spec.cwd, env=spec.env,
+            timeout_usec=PROBE_USEC, kept=False,
+        )  # fmt: skip
+        ran = await self._short(link, nothing)
+        if ran.result.status not in PRE_EXEC:
+            return
+        if ran.result.status == EXIT_CHDIR:
+            raise InvalidOption(f"{spec.cwd} is no directory that {spec.account} can enter")
+        raise ProfileNotEnforced(
+            f"systemd in {self.name} could not start the command (status {ran.result.status})",
+            hint=f"journalctl -M {self.name} -u 'run-aios-*' says why",
+        )

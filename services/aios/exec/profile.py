@@ -1,0 +1,209 @@
+"""The profiles: what the kernel lets a command do, as properties of its unit.
+
+The defaults are POLICY.md's table; `[profile.NAME]` of the configuration changes single properties
+under systemd's own names.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from aios.errors import ConfigError
+from aios.exec.unit import Property
+
+CAP_DAC_READ_SEARCH = 1 << 2
+CAPABILITIES = {"": 0, "CAP_DAC_READ_SEARCH": CAP_DAC_READ_SEARCH}
+INFINITY = 2**64 - 1
+_SIZES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+EPERM = 1
+
+
+class Name(StrEnum):
+    READ_ONLY = "read-only"
+    STANDARD = "standard"
+    FULL = "full"
+
+
+class Kind(StrEnum):
+    BOOL = "b"
+    STRING = "s"
+    STRINGS = "as"
+    ALLOW = "(bas)"
+    """A list of what is allowed, or with a first item "~" of what is not."""
+    CAPABILITIES = "t"
+    SIZE = "size"
+    COUNT = "count"
+    SECONDS = "seconds"
+
+
+KINDS = {
+    "ProtectSystem": Kind.STRING,
+    "ProtectHome": Kind.STRING,
+    "NoNewPrivileges": Kind.BOOL,
+    "RestrictSUIDSGID": Kind.BOOL,
+    "RestrictAddressFamilies": Kind.ALLOW,
+    "CapabilityBoundingSet": Kind.CAPABILITIES,
+    "AmbientCapabilities": Kind.CAPABILITIES,
+    "SystemCallFilter": Kind.ALLOW,
+    "InaccessiblePaths": Kind.STRINGS,
+    "ReadOnlyPaths": Kind.STRINGS,
+    "TasksMax": Kind.COUNT,
+    "MemoryMax": Kind.SIZE,
+    "RuntimeMaxSec": Kind.SECONDS,
+}
+
+# Sockets of services that do as root what anybody who may connect asks for; aios's own, through
+# which a command could approve another.
+ROOT_SERVICES = [
+    "-/run/docker.sock",
+    "-/run/podman",
+    "-/run/containerd",
+    "-/run/crio",
+    "-/run/libvirt",
+    "-/run/lxd.socket",
+    "-/run/incus",
+    "-/run/snapd.socket",
+    "-/run/aios",
+]
+DEFAULTS: Mapping[Name, Mapping[str, Any]] = {
+    Name.READ_ONLY: {
+        "ProtectSystem": "strict",
+        "ProtectHome": "read-only",
+        "NoNewPrivileges": True,
+        "RestrictSUIDSGID": True,
+        "RestrictAddressFamilies": ["AF_UNIX", "AF_NETLINK"],
+        "CapabilityBoundingSet": ["CAP_DAC_READ_SEARCH"],
+        "AmbientCapabilities": ["CAP_DAC_READ_SEARCH"],
+        "SystemCallFilter": [
+            "~", "@clock", "@debug", "@module", "@mount", "@raw-io", "@reboot", "@swap",
+        ],
+        "InaccessiblePaths": ROOT_SERVICES,
+        # ProtectSystem=strict leaves /dev as it is.
+        "ReadOnlyPaths": ["-/dev/shm", "-/dev/mqueue"],
+        "TasksMax": 256,
+        "MemoryMax": "1G",
+        "RuntimeMaxSec": 600,
+    },
+    Name.STANDARD: {"TasksMax": 4096, "MemoryMax": "8G"},
+    Name.FULL: {"TasksMax": 4096, "MemoryMax": "8G"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`settings` under systemd's names, in the form of the configuration."""
+
+    name: Name
+    settings: Mapping[str, Any]
+
+    @property
+    def confined(self) -> bool:
+        """Runs as a user of few rights, not as the machine's root."""
+        return self.name is Name.READ_ONLY
+
+    def timeout_usec(self, wanted: int) -> int:
+        """The wall time that a command gets that asks for `wanted`."""
+        limit = self.settings.get("RuntimeMaxSec")
+        return wanted if limit is None else min(wanted, int(limit * 1_000_000))
+
+    def on_host(self) -> "Profile":
+        """The same without rights that its user has not: on the host that is the person who asked,
+        who must not read there what is not theirs."""
+        if not self.confined:
+            return self
+        return Profile(self.name, {**self.settings, "AmbientCapabilities": []})
+
+    def properties(self) -> list[Property]:
+        """All but the wall time, which is each command's own."""
+        found = [
+            _property(name, value)
+            for name, value in self.settings.items()
+            if name != "RuntimeMaxSec"
+        ]
+        if "SystemCallFilter" in self.settings:
+            # An error that the command can report, not a kill.
+            found.append(("SystemCallErrorNumber", ("i", EPERM)))
+        return found
+
+
+def _property(name: str, value: Any) -> Property:
+    match KINDS[name]:
+        case Kind.BOOL:
+            return name, ("b", value)
+        case Kind.STRING:
+            return name, ("s", value)
+        case Kind.STRINGS:
+            return name, ("as", value)
+        case Kind.ALLOW:
+            allowed = value[:1] != ["~"]
+            return name, ("(bas)", (allowed, value if allowed else value[1:]))
+        case Kind.CAPABILITIES:
+            return name, ("t", mask(value))
+        case _:
+            return name, ("t", number(value))
+
+
+def mask(names: list[str]) -> int:
+    return sum(CAPABILITIES[name] for name in set(names))
+
+
+def number(value: int | str) -> int:
+    """A count or a size as systemd writes them: 64, "512M", "infinity"."""
+    if isinstance(value, int):
+        return value
+    if value == "infinity":
+        return INFINITY
+    found = re.fullmatch(r"(\d+)([KMGT]?)", value)
+    if found is None:
+        raise ValueError(value)
+    return int(found[1]) * _SIZES[found[2]]
+
+
+def _check(where: str, name: str, value: Any) -> None:
+    kind = KINDS.get(name)
+    if kind is None:
+        raise ConfigError(
+            f"{where}: unknown property {name}", hint="known: " + ", ".join(sorted(KINDS))
+        )
+    match kind:
+        case Kind.BOOL:
+            right = isinstance(value, bool)
+        case Kind.STRING:
+            right = isinstance(value, str)
+        case Kind.SECONDS:
+            right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        case Kind.SIZE | Kind.COUNT:
+            right = _is_number(value)
+        case _:
+            right = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if right and kind is Kind.CAPABILITIES:
+        right = all(item in CAPABILITIES for item in value)
+    if not right:
+        raise ConfigError(f"{where}: {name} cannot be {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return False
+    try:
+        return number(value) > 0
+    except ValueError:
+        return False
+
+
+def load(configured: Mapping[str, Mapping[str, Any]]) -> dict[str, Profile]:
+    """All profiles. Raises ConfigError; none is used then."""
+    profiles = {}
+    for name in configured:
+        if name not in list(Name):
+            raise ConfigError(
+                f"[profile.{name}]: no such profile", hint="profiles: " + ", ".join(Name)
+            )
+    for known, defaults in DEFAULTS.items():
+        changes = configured.get(known, {})
+        for key, value in changes.items():
+            _check(f"[profile.{known}]", key, value)
+        profiles[str(known)] = Profile(known, {**defaults, **changes})
+    return profiles

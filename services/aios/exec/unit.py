@@ -1,0 +1,220 @@
+"""A transient unit of the machine's systemd: started, followed to its end, cleared away.
+
+The unit stays after its command has ended (RemainAfterExit=) until its result has been read: a
+killed exec finds it again. systemd supervises, limits and kills; here is only what it said.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from jeepney import DBusAddress
+
+from aios.errors import Internal, ProfileNotEnforced
+from aios.exec.link import Link, RemoteError
+
+SYSTEMD = "org.freedesktop.systemd1"
+MANAGER = DBusAddress("/org/freedesktop/systemd1", SYSTEMD, f"{SYSTEMD}.Manager")
+UNIT = f"{SYSTEMD}.Unit"
+SERVICE = f"{SYSTEMD}.Service"
+UNKNOWN = 2**64 - 1
+CLD_EXITED = 1
+PRE_EXEC = range(200, 244)
+"""What systemd itself exits with when it cannot get as far as the command (systemd.exec(5))."""
+STOP_USEC = 2_000_000
+
+Property = tuple[str, tuple[str, Any]]
+"""(name, (signature, value)), as StartTransientUnit takes them."""
+
+RESULT = {
+    "ActiveEnterTimestampMonotonic": UNIT,
+    "InvocationID": UNIT,
+    "Result": SERVICE,
+    "ExecMainCode": SERVICE,
+    "ExecMainStatus": SERVICE,
+    "ExecMainStartTimestampMonotonic": SERVICE,
+    "ExecMainExitTimestampMonotonic": SERVICE,
+    "CPUUsageNSec": SERVICE,
+    "MemoryPeak": SERVICE,
+}
+
+
+class Ended(StrEnum):
+    EXIT = "exit"
+    SIGNAL = "signal"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    """Nobody can say: the unit, or the machine, is gone."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What systemd knows of a unit's end; None is unknown, never zero.
+
+    status: of the process, 128 + n for signal n. in_doubt: it is one that systemd itself exits with
+    when it cannot get as far as the command, and systemd did not see the command start: of one that
+    ends at once, it sees the end first.
+    """
+
+    ended: Ended
+    in_doubt: bool = False
+    status: int | None = None
+    signal: int | None = None
+    duration_usec: int | None = None
+    cpu_usec: int | None = None
+    memory_peak: int | None = None
+    invocation_id: str = ""
+
+
+LOST = Result(Ended.LOST)
+
+
+class NoSuchUnit(Exception):
+    """It was never started, or its machine has been restarted since."""
+
+
+def name_of(job: str) -> str:
+    # Not `aios-*`: what a command prints must never look like audit.
+    return f"run-aios-{job}.service"
+
+
+def object_path(name: str) -> str:
+    escaped = "".join(
+        char if char.isascii() and char.isalnum() else f"_{ord(char):02x}" for char in name
+    )
+    return f"/org/freedesktop/systemd1/unit/{escaped}"
+
+
+class Unit:
+    """One transient service, by the id of its job."""
+
+    def __init__(self, link: Link, job: str) -> None:
+        self.name = name_of(job)
+        self._link = link
+        self._path = object_path(self.name)
+        self._changed = asyncio.Event()
+        """It may have ended, or the link is lost."""
+
+    def _on_signal(self, body: tuple[Any, ...]) -> None:
+        if not body or body[1].get("SubState", ("s", ""))[1] in ("exited", "dead", "failed"):
+            self._changed.set()
+
+    async def start(self, properties: Sequence[Property]) -> None:
+        """Returns when systemd has taken it. Raises ProfileNotEnforced for a property that it does
+        not take, LinkLost when nobody knows whether it did."""
+        self._link.follow(self._path, self._on_signal)
+        try:
+            await self._link.call(
+                MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))",
+                self.name, "fail", list(properties), [],
+            )  # fmt: skip
+        except RemoteError as error:
+            self._link.unfollow(self._path)
+            if "property" in error.text.lower() or error.name.endswith(".InvalidArgs"):
+                raise ProfileNotEnforced(
+                    f"the systemd of {self._link.machine} does not take the profile: {error.text}"
+                ) from error
+            raise Internal(f"systemd did not take the command: {error.text}") from error
+
+    async def adopt(self) -> None:
+        """Follows a unit that was started before, over this link or an earlier one. Raises
+        NoSuchUnit."""
+        first = self._link.follow(self._path, self._on_signal)
+        self._changed.set()
+        if not first:
+            return  # systemd counts the references; one is ours
+        try:
+            await self._link.call(MANAGER, "RefUnit", "s", self.name)
+        except RemoteError as error:
+            self._link.unfollow(self._path)
+            raise NoSuchUnit(self.name) from error
+
+    async def wait(self) -> Result:
+        """The result, once its last process is gone. Raises LinkLost or NoSuchUnit."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            state = (await self._properties({"SubState": UNIT}))["SubState"]
+            if state == "exited":
+                # What it left running in its cgroup ends with it.
+                await self._stop()
+            elif state in ("dead", "failed"):
+                break
+        properties = await self._properties(RESULT)
+        self._clear(failed=state == "failed")
+        return result(properties)
+
+    async def _stop(self) -> None:
+        # It may be gone by itself, which is as good.
+        with contextlib.suppress(RemoteError):
+            await self._link.call(MANAGER, "StopUnit", "ss", self.name, "replace")
+
+    async def stop(self) -> Result:
+        """Stops all its processes (SIGTERM, then SIGKILL)."""
+        await self._stop()
+        self._changed.set()
+        return await self.wait()
+
+    async def _properties(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        replies = [
+            self._link.start_call(
+                DBusAddress(self._path, SYSTEMD, "org.freedesktop.DBus.Properties"),
+                "Get", "ss", interface, name,
+            )
+            for name, interface in wanted.items()
+        ]  # fmt: skip
+        found = {}
+        for name, reply in zip(wanted, replies, strict=True):
+            try:
+                ((_, found[name]),) = await self._link.answer(reply)
+            except RemoteError as error:
+                if not error.name.endswith(".UnknownProperty"):
+                    self._link.unfollow(self._path)
+                    raise NoSuchUnit(self.name) from error
+                found[name] = None  # MemoryPeak: systemd ≥ 255
+        return found
+
+    def _clear(self, *, failed: bool) -> None:
+        self._link.unfollow(self._path)
+        if failed:
+            self._link.start_call(MANAGER, "ResetFailedUnit", "s", self.name)
+        self._link.start_call(MANAGER, "UnrefUnit", "s", self.name)
+
+
+def known(value: int | None) -> int | None:
+    return None if value in (None, UNKNOWN) else value
+
+
+def result(properties: dict[str, Any]) -> Result:
+    """Reads the properties of a unit that has ended."""
+    code, status = properties["ExecMainCode"], properties["ExecMainStatus"]
+    if code == 0:
+        return LOST  # never forked; or unknown to systemd, which makes up an object for any name
+    began = known(properties["ExecMainStartTimestampMonotonic"])
+    over = known(properties["ExecMainExitTimestampMonotonic"])
+    signal = status if code != CLD_EXITED else None
+    how = Ended.EXIT if signal is None else Ended.SIGNAL
+    match properties["Result"]:
+        case "timeout":
+            how = Ended.TIMEOUT
+        case "oom-kill":
+            how = Ended.OOM
+    cpu = known(properties["CPUUsageNSec"])
+    invocation = properties["InvocationID"] or b""
+    return Result(
+        ended=how,
+        in_doubt=code == CLD_EXITED
+        and status in PRE_EXEC
+        and properties["ActiveEnterTimestampMonotonic"] == 0,
+        status=status if signal is None else 128 + signal,
+        signal=signal,
+        duration_usec=over - began if began and over else None,
+        cpu_usec=cpu // 1000 if cpu is not None else None,
+        memory_peak=known(properties["MemoryPeak"]),
+        invocation_id=bytes(invocation).hex(),
+    )

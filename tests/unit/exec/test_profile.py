@@ -1,0 +1,150 @@
+from typing import Any
+
+import pytest
+
+from aios.errors import ConfigError, ProfileNotEnforced
+from aios.exec import probe
+from aios.exec.profile import CAP_DAC_READ_SEARCH, INFINITY, Name, Profile, load, number
+from aios.exec.spec import Spec, account
+
+READ_ONLY = load({})["read-only"]
+
+
+def test_the_table_of_policy() -> None:
+    properties = dict(READ_ONLY.properties())
+    assert properties["ProtectSystem"] == ("s", "strict")
+    assert properties["ProtectHome"] == ("s", "read-only")
+    assert properties["NoNewPrivileges"] == ("b", True)
+    assert properties["CapabilityBoundingSet"] == ("t", CAP_DAC_READ_SEARCH)
+    assert properties["AmbientCapabilities"] == ("t", CAP_DAC_READ_SEARCH)
+    assert properties["RestrictAddressFamilies"] == ("(bas)", (True, ["AF_UNIX", "AF_NETLINK"]))
+    allowed, calls = properties["SystemCallFilter"][1]
+    assert not allowed
+    assert {"@debug", "@mount", "@module", "@clock", "@reboot"} <= set(calls)
+    assert properties["MemoryMax"] == ("t", 1024**3)
+    # What people ask about is seen as it is.
+    assert not any(name.startswith("Private") for name in properties)
+
+
+def test_on_the_host_nobody_reads_more_than_they_may() -> None:
+    assert dict(READ_ONLY.on_host().properties())["AmbientCapabilities"] == ("t", 0)
+    full = load({})["full"]
+    assert full.on_host() is full
+
+
+def test_who_runs_it() -> None:
+    assert account("aios", READ_ONLY, 1000) == "ai"
+    assert account(".host", READ_ONLY, 0) == "root"
+    assert account("aios", load({})["standard"], 1000) == "root"
+
+
+def test_wall_time() -> None:
+    assert READ_ONLY.timeout_usec(10**12) == 600 * 10**6
+    assert load({"full": {"RuntimeMaxSec": 0.5}})["full"].timeout_usec(10**12) == 500_000
+    assert load({})["full"].timeout_usec(7) == 7
+
+
+def test_configured() -> None:
+    changed = load({"standard": {"MemoryMax": "infinity", "TasksMax": 5}})["standard"]
+    assert dict(changed.properties()) == {"MemoryMax": ("t", INFINITY), "TasksMax": ("t", 5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("wide", {}),
+        ("full", {"ExecStart": "/bin/sh"}),
+        ("full", {"TasksMax": 0}),
+        ("full", {"TasksMax": True}),
+        ("full", {"MemoryMax": "1X"}),
+        ("full", {"NoNewPrivileges": 1}),
+        ("full", {"InaccessiblePaths": "/x"}),
+        ("full", {"AmbientCapabilities": ["CAP_SYS_ADMIN"]}),
+        ("full", {"RuntimeMaxSec": 0}),
+    ],
+)
+def test_what_is_no_profile(name: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"profile.{name}"):
+        load({name: settings})
+
+
+def test_sizes() -> None:
+    assert [number(size) for size in (64, "64", "2K", "1G")] == [64, 64, 2048, 1024**3]
+
+
+def test_the_command_is_not_expanded() -> None:
+    spec = Spec(
+        command="echo $X ${Y} %n", profile=READ_ONLY, account="ai", cwd="", env={"TERM": "vt100"},
+        timeout_usec=5,
+    )  # fmt: skip
+    properties = dict(spec.properties())
+    # `$$` is systemd's `$`, and it does not look at `%` in what comes over the bus.
+    assert properties["ExecStart"][1] == [("/bin/bash", ["bash", "-c", "echo $$X $${Y} %n"], False)]
+    assert "TERM=vt100" in properties["Environment"][1]
+    assert "TERM=dumb" not in properties["Environment"][1]
+
+
+STATUS = """\
+Name:\tbash
+Uid:\t1000\t1000\t1000\t1000
+CapInh:\t0000000000000004
+CapPrm:\t0000000000000004
+CapEff:\t0000000000000004
+CapBnd:\t0000000000000004
+CapAmb:\t0000000000000004
+NoNewPrivs:\t1
+Seccomp:\t2
+"""
+MOUNTS = """\
+Mounts
+500 400 0:5 / / ro,relatime - ext4 /dev/vda rw
+501 500 0:6 / /home ro,relatime shared:1 - tmpfs tmpfs rw
+502 500 0:7 / /dev rw,nosuid - tmpfs tmpfs rw
+"""
+LIMITS = """\
+Limit memory.max 1073741824
+Limit pids.max 256
+"""
+SEEN = STATUS + MOUNTS + LIMITS + "Internet no\n"
+
+
+def test_in_force() -> None:
+    assert probe.check(READ_ONLY, SEEN) == ()
+
+
+@pytest.mark.parametrize(
+    ("seen", "unenforced"),
+    [
+        (SEEN.replace("Limit memory.max 1073741824\n", ""), ("MemoryMax",)),
+        (SEEN.replace(LIMITS, ""), ("MemoryMax", "TasksMax")),
+        (SEEN.replace("pids.max 256", "pids.max max"), ("TasksMax",)),
+        (SEEN.replace("pids.max 256", "pids.max 100"), ()),
+    ],
+)
+def test_limits_without_a_controller(seen: str, unenforced: tuple[str, ...]) -> None:
+    assert set(probe.check(READ_ONLY, seen)) == set(unenforced)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "missing"),
+    [
+        ("NoNewPrivs:\t1", "NoNewPrivs:\t0", "NoNewPrivileges"),
+        ("Seccomp:\t2", "Seccomp:\t0", "SystemCallFilter"),
+        ("CapBnd:\t0000000000000004", "CapBnd:\t000001ffffffffff", "CapBnd"),
+        ("CapEff:\t0000000000000004", "CapEff:\t0000000000000024", "CapEff"),
+        ("CapBnd:\t0000000000000004\n", "", "CapBnd"),
+        ("/ / ro,", "/ / rw,", "ProtectSystem"),
+        ("/home ro,", "/home rw,", "ProtectHome"),
+        ("Internet no", "Internet yes", "RestrictAddressFamilies"),
+        ("502 500", "503 500 0:8 / /usr rw - overlay o rw\n502 500", "ProtectSystem"),
+        (SEEN, "", "NoNewPrivileges"),
+    ],
+)
+def test_not_in_force(old: str, new: str, missing: str) -> None:
+    assert old in SEEN
+    with pytest.raises(ProfileNotEnforced, match=missing):
+        probe.check(READ_ONLY, SEEN.replace(old, new))
+
+
+def test_an_unconfined_profile_misses_nothing_but_limits() -> None:
+    assert probe.check(Profile(Name.FULL, {"TasksMax": 5}), "Mounts\n") == ("TasksMax",)
