@@ -94,8 +94,8 @@ def pending(sandbox: Sandbox, command: str) -> str:
     return str(until(lambda: requests(sandbox).get(visible(command))))
 
 
-def approve(sandbox: Sandbox, request: str) -> None:
-    sandbox.run([*BUSCTL, *POLICY, "Approve", "sa{sv}", request, "0"], user="me")
+def approve(sandbox: Sandbox, request: str, *, user: str = "me", check: bool = True) -> None:
+    sandbox.run([*BUSCTL, *POLICY, "Approve", "sa{sv}", request, "0"], user=user, check=check)
 
 
 def reject(sandbox: Sandbox, request: str, reason: str) -> None:

@@ -148,6 +148,7 @@ def test_without_a_journal_nothing_runs(sandbox: Sandbox) -> None:
 
 def test_a_journal_that_goes_while_a_human_thinks(sandbox: Sandbox) -> None:
     command = "rm -f /var/tmp/thinking; touch /var/tmp/thought"
+    sandbox.machine(["rm", "-f", "/var/tmp/thought"])
     waiting = start(sandbox, command)
     job = pending(sandbox, command)
     sockets = sandbox.sh(
@@ -156,7 +157,8 @@ def test_a_journal_that_goes_while_a_human_thinks(sandbox: Sandbox) -> None:
     sandbox.run(["systemctl", "stop", *sockets, "systemd-journald.service"])
     try:
         sandbox.run(["systemctl", "mask", "--runtime", "systemd-journald.service"])
-        approve(sandbox, job)
+        # Policy's own log has nowhere to go either; what counts is what exec does.
+        approve(sandbox, job, check=False)
         said = end(waiting)
     finally:
         sandbox.run(["systemctl", "unmask", "--runtime", "systemd-journald.service"])

@@ -30,9 +30,9 @@ def test_one_memory(sandbox: Sandbox, dev: str) -> None:
 
 
 def test_separate_files(sandbox: Sandbox, dev: str) -> None:
-    sandbox.run(["aios", "exec", "-m", dev, "--", "mkdir", "/srv/only-here"], user="me")
-    here = sandbox.run(["aios", "exec", "-m", dev, "--", "ls", "/srv"], user="me")
-    there = sandbox.run(["aios", "exec", "-m", "aios", "--", "ls", "/srv"], user="me")
+    sandbox.run(["aios", "exec", "-m", dev, "--", "mkdir", "/opt/only-here"], user="me")
+    here = sandbox.run(["aios", "exec", "-m", dev, "--", "ls", "/opt"], user="me")
+    there = sandbox.run(["aios", "exec", "-m", "aios", "--", "ls", "/opt"], user="me")
     assert "only-here" in here.stdout
     assert "only-here" not in there.stdout
 
