@@ -114,6 +114,8 @@ def _command(name: str, front: list[str], arguments: list[str]) -> int:
 
     if front and name not in _TAKES_MACHINE:
         raise _usage(f"{front[0]} says nothing to `aios {name}`")
+    if name == "exec":
+        _hand_over()
     module = import_module(f"aios.client.commands.{_MODULES.get(name, name)}")
     status: int = module.main(name, [*front, *arguments])
     return status
@@ -154,6 +156,7 @@ def _prompt(arguments: list[str], rest: list[str]) -> int:
     from aios.client.session import Session
     from aios.client.terminal import Terminal
 
+    _hand_over()
     terminal = Terminal()
     machine = place.default_machine() if given.machine is None else given.machine
     session = Session(machine, terminal, lambda: asked(terminal, given.wait_approval))
@@ -162,6 +165,12 @@ def _prompt(arguments: list[str], rest: list[str]) -> int:
     if sys.stdin.isatty():
         return prompt.interactive(session, terminal)
     return prompt.batch(session, sys.stdin)
+
+
+def _hand_over() -> None:
+    from aios.client import own_rules
+
+    own_rules.hand_over()
 
 
 def _spelling(word: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aios.client import place
+from aios.client import own_rules, place
 
 
 class Peer:
@@ -94,8 +94,10 @@ Serve = Callable[[str, Answer], Service]
 
 @pytest.fixture
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """/run/aios as on a host."""
+    """/run/aios as on a host, for somebody without rules of their own."""
     monkeypatch.setattr(place, "RUNTIME", str(tmp_path))
+    monkeypatch.setattr(own_rules, "FILE", tmp_path / "no-own-rules")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "exec").mkdir()
     (tmp_path / "machine").mkdir()
     return tmp_path

@@ -49,11 +49,11 @@ def main(name: str, arguments: Sequence[str]) -> int:
     if given.n < 0:
         parser.error("-n is at least 0")
     place.require_host("the audit", "There: aios log")
-    commands = _commands(given.n)
-    if not commands:
-        _require_right_to_read()
+    found = commands(given.n)
+    if not found:
+        require_right_to_read()
     terminal = Terminal()
-    for command in reversed(commands):
+    for command in reversed(found):
         if given.json:
             about = {"id": command.id, **command.fields, "events": command.events[::-1]}
             print(json.dumps(about, ensure_ascii=False))
@@ -62,8 +62,8 @@ def main(name: str, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _commands(wanted: int) -> list[Command]:
-    """Newest first. Reading backwards, a command is whole when its first record is met."""
+def commands(wanted: int) -> list[Command]:
+    """Newest first; 0: all. Reading backwards, a command is whole when its first record is met."""
     found: dict[str, Command] = {}
     hashes = set()
     whole = 0
@@ -127,7 +127,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _require_right_to_read() -> None:
+def require_right_to_read() -> None:
     """Without it journalctl shows nothing, and that is not the same as nothing being there."""
     if os.getuid() == 0:
         return

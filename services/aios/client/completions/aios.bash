@@ -11,23 +11,35 @@ _aios_requests() {
 }
 
 _aios() {
-    local current=$2 previous=$3 word command='' i
+    local current=$2 previous=$3 word command='' action='' i
     local commands="exec policy approvals approve reject history memory log status"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        -m | --machine | --wait-approval) ((i++)) ;;
+        -m | --machine | --wait-approval | -u | --user | --config | --cases) ((i++)) ;;
         -*) ;;
         *)
+            if [ "$command" = policy ]; then
+                action=$word
+                break
+            fi
             command=$word
-            break
+            [ "$command" = policy ] || break
             ;;
         esac
     done
     case $previous in
     -m | --machine)
         mapfile -t COMPREPLY < <(compgen -W "$(_aios_machines)" -- "$current")
+        return
+        ;;
+    -u | --user)
+        mapfile -t COMPREPLY < <(compgen -u -- "$current")
+        return
+        ;;
+    --config | --cases)
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
     --cwd)
@@ -42,7 +54,28 @@ _aios() {
     case $command in
     '') word="$commands -m --machine --wait-approval --version --help" ;;
     exec) word="-m --machine --json --timeout --cwd --profile --wait-approval --help --" ;;
-    policy) word="check -m --machine --json --help" ;;
+    policy)
+        case $action in
+        '') word="check explain cat test suggest diff hook -m --machine --json --help" ;;
+        check) word="-m --machine -u --user --json --batch --config --help --" ;;
+        explain) word="-m --machine -u --user --json --config --help --" ;;
+        cat) word="--json --config --help" ;;
+        suggest) word="-n --help" ;;
+        hook) word="claude-code -m --machine --help" ;;
+        test | diff)
+            word="--config --help"
+            [ "$action" = test ] || word="--cases --help"
+            case $current in
+            -*) ;;
+            *)
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+                ;;
+            esac
+            ;;
+        *) return ;;
+        esac
+        ;;
     approve | reject) word="$(_aios_requests) --help" ;;
     approvals | status) word="--json --help" ;;
     log) word="-n --json --help" ;;

@@ -31,7 +31,24 @@ complete -c aios -n "__fish_seen_subcommand_from exec policy approvals history m
 complete -c aios -n "__fish_seen_subcommand_from exec" -l timeout -x -d 'stop it after that'
 complete -c aios -n "__fish_seen_subcommand_from exec" -l cwd -xa '(__fish_complete_directories)'
 complete -c aios -n "__fish_seen_subcommand_from exec" -l profile -xa 'read-only standard full'
-complete -c aios -n "__fish_seen_subcommand_from policy" -a check
+set -l policy '__fish_seen_subcommand_from policy'
+set -l no_action "$policy; and not __fish_seen_subcommand_from check explain cat test suggest diff hook"
+complete -c aios -n "$no_action" -a check -d 'what would be decided'
+complete -c aios -n "$no_action" -a explain -d 'a command as a tree'
+complete -c aios -n "$no_action" -a cat -d 'the policy in force'
+complete -c aios -n "$no_action" -a test -d 'self-tests and cases'
+complete -c aios -n "$no_action" -a suggest -d 'rules for what was approved often'
+complete -c aios -n "$no_action" -a diff -d 'what differs between two files'
+complete -c aios -n "$no_action" -a hook -d 'answer the hooks of another tool'
+complete -c aios -n "$policy; and __fish_seen_subcommand_from check explain" -s u -l user \
+    -xa '(__fish_complete_users)' -d 'for another user'
+complete -c aios -n "$policy; and __fish_seen_subcommand_from check" -l batch -d 'JSON lines'
+complete -c aios -n "$policy; and __fish_seen_subcommand_from check explain cat test" -l config \
+    -rF -d 'the only configuration'
+complete -c aios -n "$policy; and __fish_seen_subcommand_from diff" -l cases -rF -d 'commands'
+complete -c aios -n "$policy; and __fish_seen_subcommand_from test diff" -F
+complete -c aios -n "$policy; and __fish_seen_subcommand_from suggest" -s n -x -d 'so often'
+complete -c aios -n "$policy; and __fish_seen_subcommand_from hook" -a claude-code
 complete -c aios -n "__fish_seen_subcommand_from approve reject" -a '(__aios_requests)'
 complete -c aios -n "__fish_seen_subcommand_from memory" -a 'search add list'
 complete -c aios -n "__fish_seen_subcommand_from history memory log" -s n -x -d 'at most so many'

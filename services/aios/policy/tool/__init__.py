@@ -1,0 +1,1 @@
+"""`aios policy …` without the service: the same library, on files."""
