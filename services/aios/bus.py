@@ -248,6 +248,10 @@ class Bus:
 
     def _on_message(self, message: Message) -> Message | bool | None:
         if message.message_type == MessageType.SIGNAL:
+            # The daemon checks a match rule's sender; what is sent to us by name it passes on
+            # from anybody.
+            if message.destination and message.sender != DAEMON:
+                return None
             for handler in self._signals.get((message.interface, message.member), ()):
                 handler(message.path, [from_dbus(value) for value in message.body])
             return None

@@ -1,5 +1,6 @@
 """structlog → journal: the services' own log. (Audit records are exec's, in aios.exec.audit.)"""
 
+import contextlib
 import functools
 import logging
 import traceback
@@ -28,12 +29,14 @@ def _send(identifier: str, _logger: Any, method: str, event: MutableMapping[str,
     if error:
         # journald keeps the lines of one message together; nothing of it goes to a caller.
         message += "\n" + traceback.format_exc()
-    journal.send(
-        " ".join([message, *pairs]),
-        SYSLOG_IDENTIFIER=identifier,
-        PRIORITY=_PRIORITIES.get(method, journal.LOG_ERR),
-        **fields,
-    )
+    # A service's own log is no record: what it does must not fail for want of a journal.
+    with contextlib.suppress(OSError):
+        journal.send(
+            " ".join([message, *pairs]),
+            SYSLOG_IDENTIFIER=identifier,
+            PRIORITY=_PRIORITIES.get(method, journal.LOG_ERR),
+            **fields,
+        )
     raise structlog.DropEvent
 
 

@@ -37,9 +37,8 @@ RESULT = {
     "ExecMainStatus": SERVICE,
     "ExecMainStartTimestampMonotonic": SERVICE,
     "ExecMainExitTimestampMonotonic": SERVICE,
-    "CPUUsageNSec": SERVICE,
-    "MemoryPeak": SERVICE,
 }
+ACCOUNTS = {"CPUUsageNSec": SERVICE, "MemoryPeak": SERVICE}
 
 
 class Ended(StrEnum):
@@ -136,16 +135,23 @@ class Unit:
 
     async def wait(self) -> Result:
         """The result, once its last process is gone. Raises LinkLost or NoSuchUnit."""
+        accounts: dict[str, Any] = {}
         while True:
             await self._changed.wait()
             self._changed.clear()
-            state = (await self._properties({"SubState": UNIT}))["SubState"]
+            seen = await self._properties({"SubState": UNIT, "Job": UNIT})
+            state = seen["SubState"]
             if state == "exited":
+                # systemd 257 forgets what a cgroup used with the cgroup.
+                accounts = await self._properties(ACCOUNTS)
                 # What it left running in its cgroup ends with it.
                 await self._stop()
-            elif state in ("dead", "failed"):
-                break
-        properties = await self._properties(RESULT)
+            elif state in ("dead", "failed") and seen["Job"][0] == 0:
+                break  # with a job it has not begun: systemd tells of its being loaded, too
+        properties = await self._properties(RESULT | ACCOUNTS)
+        for name in accounts:
+            if known(properties[name]) is None:
+                properties[name] = accounts[name]
         self._clear(failed=state == "failed")
         return result(properties)
 
