@@ -14,18 +14,23 @@ from typing import NamedTuple
 from aios.policy.decision import Decision
 from aios.policy.parts import Part
 from aios.policy.paths import glob, may_match, readings
+from aios.policy.programs import (
+    only_filters_awk,
+    only_filters_sed,
+    plain_awk_variable,
+    plain_format,
+    plain_test,
+)
+from aios.policy.scan import Scan
 from aios.policy.syntax import Assignment, Redirect
-from aios.policy.tools import Options, Tool
+from aios.policy.tools import Tool
 from aios.policy.words import (
     ANY,
     HOME,
-    ONE,
     SPLIT,
-    STAR,
     is_dynamic,
     is_unknown,
     show,
-    starts_unknown,
 )
 
 _DESCRIPTOR = re.compile(r"\d+-?|-")
@@ -37,10 +42,7 @@ _HARMLESS_VARIABLE = re.compile(
 )
 _HARMLESS_VALUE = re.compile(r"[A-Za-z0-9_.@+,-]*|[A-Za-z]+/[A-Za-z_/-]+", re.ASCII)
 _PLAIN_OPERAND = re.compile(r"[A-Za-z0-9@^*\\][A-Za-z0-9.+_:@=~*\\-]*(?<!-)", re.ASCII)
-_SED = re.compile(
-    r"(?:(?:\d+|\$|/[^/\\\n;{}]*/)(?:,(?:\d+|\$|/[^/\\\n;{}]*/))?)?!?"
-    r"(?:[pdq=]|s([/|,#@])(?:(?!\1)[^\\\n;{}]|\\[^\n])*\1(?:(?!\1)[^\\\n]|\\[^\n])*\1[gpIi0-9]*)?"
-)
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/*-]*", re.ASCII)
 
 
 def is_free_target(op: str, target: str) -> bool:
@@ -131,9 +133,10 @@ class Judge:
         for op, target, _ in part.redirects:
             if not op.startswith("<") and self.devices.may_be(target, directories):
                 return target
-        if tool is not None and tool.onto:
+        onto = tool.mode(part.words).onto if tool is not None else ()
+        if onto:
             for word in part.words[1:]:
-                for prefix in tool.onto:
+                for prefix in onto:
                     path = word[len(prefix) :]
                     if word.startswith(prefix) and self.devices.may_be(path, directories):
                         return path
@@ -151,14 +154,14 @@ class Judge:
             yield from _assignment(assignment)
         if tool is None or not part.words:
             return
-        if tool.interpreter:
+        mode = tool.mode(part.words)
+        if mode.interpreter:
             reason = tool.reason or "its arguments can write and run"
             if len(part.words) == 1:
                 yield Concern(0, Decision.REQUIRE_APPROVAL, reason)
             for index in range(1, len(part.words)):
                 yield Concern(index, Decision.REQUIRE_APPROVAL, reason)
             return
-        mode = tool.mode(part.words)
         if mode is tool and verb_named and tool.modes:
             return  # a subcommand that the data does not know: the rule's further words are free
         yield from self._words(part.words, mode, 1 if mode is tool else 2, directories)
@@ -189,7 +192,7 @@ class Judge:
     def _words(
         self, words: list[str], tool: Tool, start: int, directories: Sequence[str]
     ) -> Iterator[Concern]:
-        scan = _Scan(words, tool, start)
+        scan = Scan(words, tool, start)
         strict = Decision.REQUIRE_APPROVAL
         reason = tool.reason or f"this option of {words[0]} is not known to be harmless"
         for index in scan.unknown:
@@ -199,6 +202,14 @@ class Judge:
         for index, path in scan.files:
             if self.secrets.may_be(path, directories):
                 yield Concern(index, strict, f"{show(path)} may be a file with secrets")
+        scripts = tool.operands == "sed" and scan.values.get("e", ()) + scan.values.get(
+            "expression", ()
+        )
+        if scripts and not all(only_filters_sed(script) for script in scripts):
+            yield Concern(0, strict, reason)
+        variables = scan.values.get("v", ()) + scan.values.get("assign", ())
+        if tool.operands == "awk" and not all(map(plain_awk_variable, variables)):
+            yield Concern(0, strict, reason)
         operands = scan.operands
         if (
             scan.recursive
@@ -214,11 +225,11 @@ class Judge:
             if allowed and word not in allowed:
                 yield Concern(index, strict, reason)
             match tool.operands:
-                case "files":
-                    if tool.recursive and tool.name == "grep" and place == 0 and not scan.pattern:
-                        continue
-                    if self.secrets.may_be(word, directories) or (
-                        scan.recursive and self.secrets.may_hold(word, directories)
+                case "files" | "program":
+                    text = tool.operands == "program" or (tool.recursive and tool.name == "grep")
+                    if not (text and place == 0 and not scan.pattern) and (
+                        self.secrets.may_be(word, directories)
+                        or (scan.recursive and self.secrets.may_hold(word, directories))
                     ):
                         yield Concern(index, strict, f"{show(word)} may be a file with secrets")
                 case "none":
@@ -226,29 +237,29 @@ class Judge:
                 case "plain":
                     if is_unknown(word) or not _PLAIN_OPERAND.fullmatch(word):
                         yield Concern(index, strict, f"{show(word)} is no plain name; {reason}")
+                case "key":
+                    if is_dynamic(word) or not _KEY.fullmatch(word):
+                        yield Concern(index, strict, reason)
                 case "test":
-                    if is_dynamic(word) and not _plain_test(words[1:]):
+                    if is_dynamic(word) and not plain_test(words[1:]):
                         yield Concern(index, strict, reason)
                 case "plus":
                     if not word.startswith("+"):
                         yield Concern(index, strict, reason)
-                case "sed":
-                    if place == 0:
-                        if is_dynamic(word) or not _SED.fullmatch(word):
-                            yield Concern(index, strict, reason)
-                    elif self.secrets.may_be(word, directories):
-                        yield Concern(index, strict, f"{show(word)} may be a file with secrets")
+                case "printf":
+                    if place == 0 and not plain_format(word):
+                        yield Concern(index, strict, reason)
+                case "sed" | "awk":
+                    if not self._filters(tool, word, directories, first=place == 0 and not scripts):
+                        yield Concern(index, strict, reason)
 
-
-def _plain_test(words: list[str]) -> bool:
-    """Whether an unknown word of test or [ can be no operator: -v runs code in a subscript."""
-    if words[-1:] == ["]"]:
-        words = words[:-1]
-    if any(SPLIT in word for word in words):
-        return False
-    if len(words) == 3:
-        return not is_dynamic(words[1])
-    return len(words) == 1 or (len(words) == 2 and not is_dynamic(words[0]))
+    def _filters(self, tool: Tool, word: str, directories: Sequence[str], *, first: bool) -> bool:
+        """Whether an operand of sed or awk only filters: the program, or a file."""
+        if first:
+            return (only_filters_sed if tool.operands == "sed" else only_filters_awk)(word)
+        if tool.operands == "awk" and (word.startswith("/inet") or "=" in word):
+            return plain_awk_variable(word)
+        return not self.secrets.may_be(word, directories)
 
 
 def _assignment(assignment: Assignment) -> Iterator[Concern]:
@@ -256,122 +267,3 @@ def _assignment(assignment: Assignment) -> Iterator[Concern]:
     if _HARMLESS_VARIABLE.fullmatch(name) and _HARMLESS_VALUE.fullmatch(value):
         return
     yield Concern(0, Decision.REQUIRE_APPROVAL, f"the variable {name} is set")
-
-
-class _Scan:
-    """A command's words sorted by its tool's table: options that are not in it, operands."""
-
-    def __init__(self, words: list[str], tool: Tool, start: int) -> None:
-        self.unknown: list[int] = []
-        self.announced: list[int] = []
-        self.operands: list[int] = []
-        self.files: list[tuple[int, str]] = []
-        self.recursive = tool.name == "rgrep"
-        self.pattern = False  # grep -e: the first operand is a file too
-        self._tool = tool
-        self._words = words
-        if start == 2 and words[1].startswith("-"):
-            start = 1  # the mode is an option itself
-        index, ended = start, False
-        while index < len(words):
-            word = words[index]
-            if ended or len(word) < 2 or word[0] not in "-+":
-                if starts_unknown(word) and not ended:
-                    if not tool.any_option and tool.operands != "test":
-                        self.unknown.append(index)
-                    self.recursive = self.recursive or (
-                        bool(tool.recursive) and is_unknown(word[:1])
-                    )
-                elif SPLIT in word and not tool.any_option and tool.operands != "test":
-                    self.unknown.append(index)
-                self.operands.append(index)
-                index += 1
-            elif word == "--":
-                ended, index = True, index + 1
-            elif word[0] == "+":
-                if not (tool.options.numbers and word[1:].isdigit()):
-                    self.operands.append(index)
-                index += 1
-            else:
-                index += self._option(index, word, tool.options)
-
-    def _option(self, index: int, word: str, options: Options) -> int:
-        """Takes one option; how many words it is."""
-        known = self._tool.any_option
-        if is_dynamic(word) and not known:
-            self.unknown.append(index)
-            return 1
-        name, equals, value = word.partition("=")
-        if name in options.words:
-            if options.words[name] == 1 and not equals:
-                self._check_value(index, self._next(index), numbers=True)
-                return 2
-            return 1
-        if word.startswith("--"):
-            return self._long(index, name[2:], value, bool(equals), options)
-        if options.numbers and word[1:].isdigit():
-            return 1
-        for place, letter in enumerate(word[1:], 1):
-            self._seen(letter, index)
-            if letter in options.values:
-                rest = word[place + 1 :]
-                value = rest or self._next(index)
-                self._value(letter, index, value)
-                return 1 if rest else 2
-            if letter not in options.flags and not known:
-                self.unknown.append(index)
-                return 1
-        return 1
-
-    def _long(self, index: int, name: str, value: str, equals: bool, options: Options) -> int:
-        takes = options.long.get(name)
-        full = name
-        if takes is None and self._tool.any_option:
-            # getopt accepts abbreviations; here they only choose what a value means.
-            near = [long for long in options.long if long.startswith(name)]
-            full = near[0] if near else name
-            takes = options.long[full] if near else 2
-            for long in self._tool.recursive:
-                if len(long) > 1 and long.startswith(name):
-                    full = long
-        self._seen(full, index)
-        if takes is None:
-            self.unknown.append(index)
-            return 1
-        if takes == 1 and not equals:
-            self._value(full, index, self._next(index))
-            return 2
-        if equals:
-            self._value(full, index, value)
-        return 1
-
-    def _next(self, index: int) -> str:
-        return self._words[index + 1] if index + 1 < len(self._words) else ""
-
-    def _seen(self, name: str, index: int) -> None:
-        if name in self._tool.recursive:
-            self.recursive = True
-        if name in self._tool.announced:
-            self.announced.append(index)
-        if self._tool.operands == "files" and name in ("e", "f", "regexp", "file"):
-            self.pattern = True
-
-    def _value(self, name: str, index: int, value: str) -> None:
-        # Where a value is perhaps none, it is a file; a pattern of grep's never is.
-        reads = self._tool.operands == "files" and name not in ("e", "regexp")
-        if value and (reads or name in self._tool.files):
-            self.files.append((index, value))
-        self._check_value(index, value, numbers=False)
-
-    def _check_value(self, index: int, value: str, *, numbers: bool) -> None:
-        """A value that could bring an option along, or be one where the value is optional."""
-        if self._tool.any_option:
-            return
-        glob_only = value[:1] in (STAR, ONE) and numbers and "." in value
-        option = value[:1] == "-" and len(value) > 1 and not (numbers and value[1:2].isdigit())
-        if (
-            SPLIT in value
-            or option
-            or (starts_unknown(value) and value[0] != ANY and not glob_only)
-        ):
-            self.unknown.append(index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from aios.policy.decision import Decision
 from aios.policy.patterns import Facts, LinePattern, Mild, has_glob, literal_prefix
 from aios.policy.rules import Rule
 from aios.policy.words import is_dynamic
@@ -111,3 +112,12 @@ class Index:
 
     def knows(self, name: str) -> bool:
         return name in self._names or bool(self._prefixes.of(name)) or bool(self._any)
+
+
+class Indexes:
+    """One layer's or several layers' rules, by how they are matched."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.mild = Index([rule for rule in rules if isinstance(rule.matcher, Mild)])
+        self.strict = Index([rule for rule in rules if not isinstance(rule.matcher, Mild)])
+        self.deny = Index([rule for rule in rules if rule.decision is Decision.DENY])

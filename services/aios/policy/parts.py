@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from aios.policy.paths import canonical
+from aios.policy.programs import only_filters_awk, only_filters_sed
 from aios.policy.reader import read
+from aios.policy.second import opinion
 from aios.policy.syntax import Assignment, Function, Line, Redirect, Simple
 from aios.policy.tools import Tool, tools
 from aios.policy.words import (
@@ -53,6 +55,7 @@ class Part:
     possible: bool = False
     compound: bool = False
     unclear: str = ""
+    _shown: str = ""
 
     @property
     def name(self) -> str:
@@ -60,12 +63,15 @@ class Part:
         return self.words[0].rpartition("/")[2] if self.words else ""
 
     def show(self) -> str:
+        if self._shown:
+            return self._shown
         out = [f"{name}={show_all([value]) if value else ''}" for name, value in self.assignments]
         if self.words:
             out.append(show_all(self.words))
         for op, target, _ in self.redirects:
             out.append(op + ("…" if op.startswith("<<") else show_all([target])))
-        return " ".join(out)
+        self._shown = " ".join(out)
+        return self._shown
 
 
 def plain_name(word: str) -> str:
@@ -79,13 +85,15 @@ def plain_name(word: str) -> str:
 class Parts:
     """The parts of a line, where it may change to, and text to search loosely."""
 
-    def __init__(self, line: Line, text: str) -> None:
+    def __init__(self, line: Line, text: str, *, second: bool = False) -> None:
+        """`second`: whether a second reader is asked what it sees."""
         self.found: list[Part] = []
         self.unclear: list[str] = []
         self.texts: list[str] = []
         self.functions: list[Function] = []
         self.directories: list[str] = []
         self._tools = tools()
+        self._second = second
         self._runs_data = False  # something is run that the line may have made itself
         self._line(line, text, 0)
         if self._runs_data:
@@ -113,6 +121,15 @@ class Parts:
                 simple.fed_by,
                 depth,
             )
+        if self._second:
+            unclear, unseen = opinion(text, line)
+            if unclear:
+                self.unclear.append(unclear)
+            for simple in unseen:
+                # Where the strict reader gave up, a command is no more than possible.
+                part = Part(simple.words, simple.redirects, simple.assignments)
+                part.possible = line.broken
+                self._add(part, simple.fed_by, depth)
 
     def _code(self, text: str, depth: int) -> None:
         """Shell code in a word."""
@@ -191,6 +208,9 @@ class Parts:
         elif tool.interpreter:
             self.texts += [*words[1:], " ".join(words[1:])]
             self._stdin(part, fed_by)
+        elif tool.operands in ("awk", "sed"):
+            only_filters = only_filters_awk if tool.operands == "awk" else only_filters_sed
+            self.texts += [word for word in words[1:] if not only_filters(word)]
 
     # Where the line may be
 
@@ -315,6 +335,8 @@ class Parts:
             return
         if wrapper.joined:
             self._code(" ".join(inner), depth + 1)
+            # Some of these run the words as they are, on request.
+            self._add(Part(list(inner), possible=True), fed_by, depth + 1)
             if wrapper.appends:
                 rest = [word for word in inner if not word.startswith(":::")]
                 self._possible([*rest, SPLIT], depth)

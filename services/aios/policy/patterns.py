@@ -307,7 +307,9 @@ class Strict:
         return count
 
     def _redirects_match(self, part: Part) -> bool:
-        targets = [target for op, target, _ in part.redirects if op in _WRITES]
+        targets = [
+            target for op, target, _ in part.redirects if op in _WRITES and not _is_free(target)
+        ]
         return all(
             any(operand_matches(wanted, [target, *readings(target)]) for target in targets)
             for wanted in self.redirects

@@ -7,50 +7,25 @@ reader has read whole; everything that is not certain needs a human at least.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import tomli
 
 from aios.errors import ConfigError
 from aios.policy import rules as rules_module
+from aios.policy import second, users
+from aios.policy.check import Check, PartVerdict, Verdict
 from aios.policy.concerns import Devices, Judge, Secrets
 from aios.policy.decision import Decision
-from aios.policy.index import Index
-from aios.policy.loose import possible_commands, strings_in
-from aios.policy.parts import Part, Parts
-from aios.policy.patterns import Facts, LinePattern, Mild, Strict
-from aios.policy.reader import read
-from aios.policy.rules import HOST, Layer, Rule, SelfTest
-from aios.policy.tools import tools
-from aios.policy.words import is_dynamic
+from aios.policy.index import Indexes
+from aios.policy.rules import Layer, Rule, SelfTest
+from aios.policy.users import UserRules
+
+__all__ = ["SHIPPED", "PartVerdict", "Policy", "UserRules", "Verdict"]
 
 SHIPPED = Path(__file__).parent / "data" / "policy.toml"
 _PATHS = SHIPPED.with_name("paths.toml")
 _NOBODY: frozenset[str] = frozenset()
-_MAX_SEARCHED = 1 << 20  # characters of possible code that are searched for one decision
-_MAX_SEARCHES = 6
-_NO_RULE = "no rule covers it"
-
-
-@dataclass(frozen=True, slots=True)
-class PartVerdict:
-    command: str
-    decision: Decision
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    decision: Decision
-    command: str
-    """The simple command that decided, as it was understood."""
-    rule: str
-    """FILE:LINE PATTERN, or "built-in: …"."""
-    reason: str
-    normalized: str
-    parts: tuple[PartVerdict, ...]
 
 
 class Policy:
@@ -58,9 +33,11 @@ class Policy:
         self.layers = tuple(layers)
         self.default = Decision.REQUIRE_APPROVAL
         self.default_origin = "built-in: default"
+        self.user_floor = Decision.AUTO_ALLOW
         masks: set[str] = set()
         for layer in self.layers:
             masks.update(layer.mask)
+            self.user_floor = layer.user_floor or self.user_floor
             if layer.default is not None:
                 self.default = layer.default
                 self.default_origin = f"{layer.path}:{layer.default_line} default"
@@ -73,21 +50,20 @@ class Policy:
             else:
                 kept += layer.rules
         self.rules = tuple(kept)
-        self._mild = Index([rule for rule in kept if isinstance(rule.matcher, Mild)])
-        self._strict = Index([rule for rule in kept if not isinstance(rule.matcher, Mild)])
-        self._deny = Index([rule for rule in kept if rule.decision is Decision.DENY])
+        self.index = Indexes(kept)
         paths = tomli.loads(_PATHS.read_text())
         secrets = paths["secrets"] + [p for layer in self.layers for p in layer.secrets]
         devices = paths["devices"] + [p for layer in self.layers for p in layer.devices]
-        self._judge = Judge(Secrets(secrets), Devices(devices))
+        self.judge = Judge(Secrets(secrets), Devices(devices))
 
     @classmethod
     def load(cls, layers: Sequence[Path], *, shipped: Path = SHIPPED) -> Policy:
         """Reads the files that exist, in this order; directories stand for their *.toml.
 
         Raises ConfigError (FILE:LINE) for the first file that is not right, or whose
-        self-tests fail.
+        self-tests fail; and where there is no second reader.
         """
+        second.require()
         paths: list[Path] = []
         for path in layers:
             paths += sorted(path.glob("*.toml")) if path.is_dir() else [path]
@@ -98,25 +74,33 @@ class Policy:
                 policy._self_test(test)
         return policy
 
+    def load_user(self, text: str, path: Path = users.PATH) -> UserRules:
+        """A user's own rules, which `check` takes. Raises ConfigError (PATH:LINE)."""
+        layer = users.load(text, path)
+        for test in layer.tests:
+            self._self_test(test)
+        return UserRules(layer)
+
     def check(
-        self, command: str, machine: str, *, user: str = "", groups: frozenset[str] = _NOBODY
+        self,
+        command: str,
+        machine: str,
+        *,
+        user: str = "",
+        groups: frozenset[str] = _NOBODY,
+        user_rules: UserRules | None = None,
     ) -> Verdict:
-        return _Check(self, machine, user, groups).verdict(command)
+        return Check(self, machine, user, groups, user_rules).verdict(command)
 
     def _self_test(self, test: SelfTest) -> None:
-        if _Check(self, "", "", _NOBODY).matches(test.rule, test.command) != test.matches:
+        check = Check(self, "", "", _NOBODY)
+        if any(check.matches(rule, test.command) for rule in test.rules) != test.matches:
             wanted = "does not match" if test.matches else "matches"
+            patterns = ", ".join(repr(rule.pattern) for rule in test.rules)
             raise ConfigError(
-                f"{test.rule.origin}: the pattern {test.rule.pattern!r} {wanted} {test.command!r}",
+                f"{test.rules[0].origin}: the pattern {patterns} {wanted} {test.command!r}",
                 hint="the rule's own match or not_match says otherwise; the file is not used",
             )
-
-
-def _telling(found: PartVerdict) -> tuple[int, bool, bool]:
-    """Strictest first; of equals, a rule before a built-in reason before the default."""
-    builtin = found.rule.startswith("built-in")
-    default = found.reason == _NO_RULE
-    return found.decision.rank, not builtin and not default, not default
 
 
 def _same_file(path: Path, other: Path) -> bool:
@@ -124,176 +108,3 @@ def _same_file(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return path == other
-
-
-class _Check:
-    """One decision, for one machine and user."""
-
-    def __init__(self, policy: Policy, machine: str, user: str, groups: frozenset[str]) -> None:
-        self.policy = policy
-        self.machine = machine
-        self.user = user
-        self.groups = groups
-        self._searched: set[str] = set()
-        self._budget = _MAX_SEARCHED
-        self._names: dict[str, bool] = {}
-        self.default = policy.default
-        if machine == HOST and self.default < Decision.REQUIRE_APPROVAL:
-            self.default = Decision.REQUIRE_APPROVAL
-
-    def verdict(self, command: str) -> Verdict:
-        parts = Parts(read(command), command)
-        facts = [Facts(part, parts.directories) for part in parts.found]
-        verdicts: list[PartVerdict] = []
-        for part, fact in zip(parts.found, facts, strict=True):
-            found = self._part(part, fact, parts.directories)
-            if found is not None:
-                verdicts.append(found)
-        strict = Decision.REQUIRE_APPROVAL
-        for reason in dict.fromkeys(parts.unclear):
-            verdicts.append(PartVerdict(command, strict, "built-in: unclear", reason))
-        verdicts += self._lines(command, parts, facts)
-        if not verdicts:
-            verdicts.append(PartVerdict(command, strict, "built-in: unclear", "nothing to run"))
-        worst = max(verdicts, key=_telling)
-        if worst.decision is not Decision.DENY and parts.texts:
-            denied = self._loosely(parts)
-            if denied is not None:
-                worst = denied
-                verdicts.append(denied)
-        return Verdict(
-            decision=worst.decision,
-            command=worst.command,
-            rule=worst.rule,
-            reason=worst.reason,
-            normalized="; ".join([p.show() for p in parts.found if p.counts and not p.possible])
-            or command,
-            parts=tuple(verdicts),
-        )
-
-    def _part(self, part: Part, facts: Facts, directories: Sequence[str]) -> PartVerdict | None:
-        policy = self.policy
-        tool = facts.tool
-        device = policy._judge.onto_device(part, tool, directories)
-        if device:
-            reason = "it writes onto a block device"
-            return PartVerdict(part.show(), Decision.DENY, "built-in: block device", reason)
-        index = policy._deny if part.possible else policy._strict
-        best: Rule | None = None
-        if part.words:
-            for rule in index.rules if is_dynamic(facts.name) else index.of(facts, facts.name):
-                if (best is None or rule.decision > best.decision) and self._applies(rule, facts):
-                    best = rule
-        if best is not None:
-            return PartVerdict(part.show(), best.decision, str(best), best.reason)
-        if part.possible or not part.counts:
-            return None
-        return self._mildly(part, facts, directories)
-
-    def _applies(self, rule: Rule, facts: Facts) -> bool:
-        matcher = rule.matcher
-        return (
-            isinstance(matcher, Strict)
-            and rule.applies(self.machine, self.user, self.groups)
-            and matcher.matches(facts)
-        )
-
-    def _mildly(self, part: Part, facts: Facts, directories: Sequence[str]) -> PartVerdict | None:
-        policy = self.policy
-        decision, origin, reason = self.default, policy.default_origin, _NO_RULE
-        rule: Rule | None = None
-        if part.words:
-            for each in policy._mild.of(facts, part.words[0]):
-                matcher = each.matcher
-                if (
-                    isinstance(matcher, Mild)
-                    and (rule is None or each.decision > rule.decision)
-                    and matcher.matches(part.words)
-                    and each.applies(self.machine, self.user, self.groups)
-                ):
-                    rule = each
-        elif part.compound:
-            decision, origin, reason = Decision.AUTO_ALLOW, "built-in: redirection", ""
-        if rule is not None:
-            decision, origin, reason = rule.decision, str(rule), rule.reason
-        if decision < Decision.REQUIRE_APPROVAL:
-            literal = rule.matcher.literal if rule and isinstance(rule.matcher, Mild) else ()
-            named = rule is not None and isinstance(rule.matcher, Mild) and rule.matcher.names_verb
-            concerns = policy._judge.concerns(part, facts.tool, directories, verb_named=named)
-            for concern in concerns:
-                if concern.decision > decision and concern.about not in literal:
-                    decision, origin = concern.decision, "built-in: effect"
-                    reason = concern.reason
-        elif rule is None and part.unclear:
-            origin, reason = "built-in: unclear", part.unclear
-        return PartVerdict(part.show(), decision, origin, reason)
-
-    def _lines(self, command: str, parts: Parts, facts: Sequence[Facts]) -> list[PartVerdict]:
-        return [
-            PartVerdict(command, rule.decision, str(rule), rule.reason)
-            for rule in self.policy._strict.lines
-            if isinstance(rule.matcher, LinePattern)
-            and rule.matcher.matches(facts, parts.functions)
-            and rule.applies(self.machine, self.user, self.groups)
-        ]
-
-    def _loosely(self, parts: Parts, depth: int = 0) -> PartVerdict | None:
-        """The search for denied commands where nothing could be read for certain.
-
-        Text that may be code is read strictly first, then cut up loosely; what that finds is
-        searched in turn. It stops at a budget: the line is refused without a human anyway.
-        """
-        for text in dict.fromkeys(parts.texts):
-            for code in strings_in(text):
-                if code in self._searched or self._budget < len(code):
-                    continue
-                self._searched.add(code)
-                self._budget -= len(code)
-                inner = Parts(read(code), code)
-                inner.directories += parts.directories
-                found = self._denied(inner, code) or self._cut_up(code, parts.directories)
-                if found is None and depth < _MAX_SEARCHES:
-                    found = self._loosely(inner, depth + 1)
-                if found is not None:
-                    return found
-        return None
-
-    def _denied(self, parts: Parts, code: str) -> PartVerdict | None:
-        facts = [Facts(part, parts.directories) for part in parts.found]
-        for part, fact in zip(parts.found, facts, strict=True):
-            part.possible = True
-            found = self._part(part, fact, parts.directories)
-            if found is not None:
-                return found
-        lines = self._lines(code, parts, facts)
-        return next((found for found in lines if found.decision is Decision.DENY), None)
-
-    def _cut_up(self, code: str, directories: Sequence[str]) -> PartVerdict | None:
-        for words in possible_commands(code, self._may_be_denied):
-            part = Part(words, possible=True)
-            found = self._part(part, Facts(part, directories), directories)
-            if found is not None:
-                return found
-        return None
-
-    def _may_be_denied(self, word: str) -> bool:
-        name = word.rpartition("/")[2]
-        known = self._names.get(name)
-        if known is None:
-            tool = tools().get(name)
-            known = bool(name) and (
-                self.policy._deny.knows(name) or (tool is not None and bool(tool.onto))
-            )
-            self._names[name] = known
-        return known
-
-    def matches(self, rule: Rule, command: str) -> bool:
-        """Whether the pattern of one rule matches any part, for its self-tests."""
-        parts = Parts(read(command), command)
-        facts = [Facts(part, parts.directories) for part in parts.found]
-        matcher = rule.matcher
-        if isinstance(matcher, LinePattern):
-            return matcher.matches(facts, parts.functions)
-        if isinstance(matcher, Mild):
-            return any(matcher.matches(part.words) for part in parts.found if part.counts)
-        return any(matcher.matches(fact) for fact in facts if fact.part.words)

@@ -18,7 +18,7 @@ from aios.policy.patterns import BadPattern, LinePattern, Mild, Strict, is_line
 
 _KEYS = frozenset(
     ("auto_allow", "notify", "require_approval", "deny", "default", "rule", "mask", "secrets",
-     "devices")
+     "devices", "user_floor")
 )  # fmt: skip
 _RULE_KEYS = frozenset(("pattern", "decision", "machines", "users", "reason", "match", "not_match"))
 _STRING = re.compile(r"\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|#[^\n]*|\]", re.S)
@@ -54,7 +54,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    rule: Rule
+    """Whether one of a table's patterns matches the command, or none does."""
+
+    rules: tuple[Rule, ...]
     command: str
     matches: bool
 
@@ -71,6 +73,7 @@ class Layer:
     mask: tuple[str, ...]
     secrets: tuple[str, ...]
     devices: tuple[str, ...]
+    user_floor: Decision | None = None
 
 
 def load(path: Path) -> Layer:
@@ -79,6 +82,17 @@ def load(path: Path) -> Layer:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}:1: {error}") from error
+    return parse(path, text)
+
+
+def parse(
+    path: Path,
+    text: str,
+    *,
+    refused_sections: frozenset[str] = frozenset(),
+    refused_keys: frozenset[str] = frozenset(),
+) -> Layer:
+    """Reads a file's text. What is refused is known, but may not stand in this file."""
     try:
         data = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
@@ -87,7 +101,9 @@ def load(path: Path) -> Layer:
             found = re.search(r"at line (\d+)", str(error))
             line = found.group(1) if found else 1
         raise ConfigError(f"{path}:{line}: {error}") from error
-    return _Loader(path, text, data).layer()
+    loader = _Loader(path, text, data)
+    loader.refuse(refused_sections, refused_keys)
+    return loader.layer()
 
 
 class _Loader:
@@ -100,6 +116,14 @@ class _Loader:
 
     def fail(self, line: int, message: str, *, hint: str = "") -> ConfigError:
         return ConfigError(f"{self.path}:{line}: {message}", hint=hint)
+
+    def refuse(self, sections: frozenset[str], keys: frozenset[str]) -> None:
+        for section in sections & self.data.keys():
+            line = self._line(rf"\[*\s*{re.escape(section)}\b")
+            raise self.fail(line, f"[{section}] is not for a user to set")
+        permissions = self.data.get("permissions")
+        for key in keys.intersection(permissions if isinstance(permissions, dict) else ()):
+            raise self.fail(self._key_line(key), f"[permissions] {key} is not for a user to set")
 
     def layer(self) -> Layer:
         for section, value in self.data.items():
@@ -119,20 +143,26 @@ class _Loader:
                 )
         rules = [rule for decision in Decision for rule in self._list(table, decision)]
         rules += self._tables(table)
-        default = table.get("default")
-        default_line = self._key_line("default") if default is not None else 1
-        if default is not None and default not in list(Decision):
-            raise self.fail(default_line, f"default = {default!r} is no decision")
+        default = self._decision(table, "default")
         return Layer(
             path=self.path,
             rules=tuple(rules),
             tests=tuple(self.tests),
-            default=None if default is None else Decision(default),
-            default_line=default_line,
+            default=default,
+            default_line=1 if default is None else self._key_line("default"),
             mask=tuple(text for text, _ in self._strings(table, "mask")),
             secrets=tuple(text for text, _ in self._strings(table, "secrets")),
             devices=tuple(text for text, _ in self._strings(table, "devices")),
+            user_floor=self._decision(table, "user_floor"),
         )
+
+    def _decision(self, table: Mapping[str, Any], key: str) -> Decision | None:
+        value = table.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or value not in list(Decision):
+            raise self.fail(self._key_line(key), f"{key} = {value!r} is no decision")
+        return Decision(value)
 
     def _list(self, table: Mapping[str, Any], decision: Decision) -> list[Rule]:
         return [
@@ -164,32 +194,40 @@ class _Loader:
         ]
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise self.fail(self._key_line("rule"), "rules are [[permissions.rule]] tables")
-        rules = []
+        rules: list[Rule] = []
         for number, entry in enumerate(entries):
             line = lines[number] if number < len(lines) else 1
             for key in entry:
                 if key not in _RULE_KEYS:
                     raise self.fail(line, f"unknown key {key!r} in a rule")
-            pattern, decision = entry.get("pattern"), entry.get("decision")
-            if not isinstance(pattern, str):
-                raise self.fail(line, "a rule needs a pattern, a string")
+            patterns, decision = entry.get("pattern"), entry.get("decision")
+            patterns = [patterns] if isinstance(patterns, str) else patterns
+            if (
+                not isinstance(patterns, list)
+                or not patterns
+                or not all(isinstance(pattern, str) for pattern in patterns)
+            ):
+                raise self.fail(line, "a rule needs a pattern, a string or a list of strings")
             if not isinstance(decision, str) or decision not in list(Decision):
                 raise self.fail(line, "a rule needs a decision: " + ", ".join(Decision))
             reason = entry.get("reason", "")
             if not isinstance(reason, str):
                 raise self.fail(line, "reason must be a string")
-            rule = self._rule(
-                pattern,
-                Decision(decision),
-                line,
-                machines=self._names(entry, "machines", line),
-                users=self._names(entry, "users", line),
-                reason=reason,
+            found = tuple(
+                self._rule(
+                    pattern,
+                    Decision(decision),
+                    line,
+                    machines=self._names(entry, "machines", line),
+                    users=self._names(entry, "users", line),
+                    reason=reason,
+                )
+                for pattern in patterns
             )
             for key, expected in (("match", True), ("not_match", False)):
                 for command in self._names(entry, key, line):
-                    self.tests.append(SelfTest(rule, command, expected))
-            rules.append(rule)
+                    self.tests.append(SelfTest(found, command, expected))
+            rules += found
         return rules
 
     def _names(self, entry: Mapping[str, Any], key: str, line: int) -> tuple[str, ...]:

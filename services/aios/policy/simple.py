@@ -137,6 +137,9 @@ class SimpleReader(Lexer):
         self.pos += len(text)
 
     def _blanks(self) -> None:
+        char = self.text[self.pos : self.pos + 1]
+        if char and char not in " \t\\#":
+            return
         match = _BLANKS.match(self.text, self.pos)
         self.pos = match.end() if match else self.pos
         if self._char() == "#":

@@ -1,24 +1,15 @@
 """What is known about tools: their options, what they read, and what they run.
 
-The tables are data (`data/commands/*.toml`), one file per family of tools. A tool's own
-table says which of its words only read; `modes` says so for one subcommand; `wrapper`
-says how to find the command that it runs.
+The tables are data (`data/commands/*.toml`, read by aios.policy.tables), one file per family
+of tools. A tool's own table says which of its words only read; `modes` says so for one
+subcommand; `wrapper` says how to find the command that it runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-import tomli
-
-COMMANDS = Path(__file__).parent / "data" / "commands"
-
-_OPERANDS = frozenset(("text", "names", "files", "none", "plain", "plus", "sed", "test"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,85 +70,20 @@ class Tool:
         return self
 
 
-@cache
+_current: Mapping[str, Tool] = {}
+
+
 def tools() -> Mapping[str, Tool]:
-    """Every tool by each of its names."""
-    found: dict[str, Tool] = {}
-    for path in sorted(COMMANDS.glob("*.toml")):
-        for name, table in tomli.loads(path.read_text()).items():
-            if name in found:
-                raise ValueError(f"{path}: {name} has two tables")
-            try:
-                tool = _tool(name, dict(table), None)
-            except (TypeError, KeyError, ValueError) as error:
-                raise ValueError(f"{path}: [{name}]: {error}") from error
-            for each in (name, *table.get("also", ())):
-                found[each] = tool
-    return found
+    """Every tool by each of its names: what was last put in use, or as aios ships them."""
+    if not _current:
+        from aios.policy import tables  # it needs the classes above
+
+        use(tables.load(tables.files([tables.SHIPPED])))
+    return _current
 
 
-def _tool(name: str, table: dict[str, Any], base: Tool | None) -> Tool:
-    table.pop("also", None)
-    modes = table.pop("modes", [])
-    wrapper = table.pop("wrapper", None)
-    tool = Tool(
-        name=name,
-        any_option=table.pop("options", "") == "any",
-        options=_options(table),
-        operands=table.pop("operands", base.operands if base else "text"),
-        most=table.pop("most", base.most if base else 1 << 30),
-        first=frozenset(table.pop("first", ())),
-        second=frozenset(table.pop("second", ())),
-        files=frozenset(table.pop("files", ())),
-        recursive=frozenset(table.pop("recursive", ())),
-        onto=frozenset(table.pop("onto", ())),
-        announced=frozenset(table.pop("announced", ())),
-        reason=table.pop("reason", base.reason if base else ""),
-        synonyms={each: names[0] for names in table.pop("synonyms", ()) for each in names}
-        or (base.synonyms if base else {}),
-        interpreter=table.pop("interpreter", base.interpreter if base else False),
-        wrapper=None if wrapper is None else _wrapper(dict(wrapper)),
-    )
-    if tool.operands not in _OPERANDS:
-        raise ValueError(f"operands = {tool.operands!r}")
-    found = tuple((tuple(mode.pop("for")), _tool(name, mode, tool)) for mode in map(dict, modes))
-    if table:
-        raise ValueError(f"unknown key {next(iter(table))!r}")
-    return replace(tool, modes=found)
-
-
-def _options(table: dict[str, Any]) -> Options:
-    def kinds(names: list[str]) -> dict[str, int]:
-        out: dict[str, int] = {}
-        for name in names:
-            bare = name.rstrip("=?")
-            out[bare] = {"": 0, "=": 1, "?": 2}[name[len(bare) :]]
-        return out
-
-    return Options(
-        flags=frozenset(table.pop("flags", "")),
-        values=frozenset(table.pop("values", "")),
-        long=kinds(table.pop("long", [])),
-        words=kinds(table.pop("words", [])),
-        numbers=table.pop("numbers", False),
-    )
-
-
-def _wrapper(table: dict[str, Any]) -> Wrapper:
-    wrapper = Wrapper(
-        changes=table.pop("changes"),
-        options=_options(table),
-        operands=table.pop("operands", 0),
-        assignments=table.pop("assignments", False),
-        plain_only=table.pop("plain_only", False),
-        joined=table.pop("joined", False),
-        permuted=table.pop("permuted", False),
-        appends=table.pop("appends", False),
-        code=frozenset(table.pop("code", ())),
-        shells=frozenset(table.pop("shells", ())),
-        names=frozenset(table.pop("names", ())),
-        directory=frozenset(table.pop("directory", ())),
-    )
-    if table:
-        raise ValueError(f"unknown key wrapper.{next(iter(table))}")
-    return wrapper
+def use(found: Mapping[str, Tool]) -> Mapping[str, Tool]:
+    """Puts other tables in use; returns those that were."""
+    global _current
+    before, _current = _current, found
+    return before

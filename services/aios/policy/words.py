@@ -62,6 +62,9 @@ def show(word: str) -> str:
 
 
 def show_all(words: list[str] | tuple[str, ...]) -> str:
+    text = " ".join(words)
+    if text.isascii() and _BARE.fullmatch("".join(words)) and all(words):
+        return text
     return " ".join([word if word.isascii() and word.isalnum() else show(word) for word in words])
 
 

@@ -16,7 +16,8 @@ def cases() -> list[tuple[str, str, str]]:
     for path in sorted(CASES.glob("*.jsonl")):
         for text in path.read_text().splitlines():
             case = json.loads(text)
-            rows.append((case["command"], case["decision"], case["why"]))
+            if "decision" in case:
+                rows.append((case["command"], case["decision"], case["why"]))
     return rows
 
 
@@ -29,6 +30,26 @@ def shipped() -> Policy:
 def test_case(shipped: Policy, command: str, decision: str, why: str) -> None:
     verdict = shipped.check(command, "aios", user="me")
     assert verdict.decision == Decision(decision), (why, verdict)
+
+
+def test_no_technique_gets_past(shipped: Policy) -> None:
+    rows = [json.loads(text) for text in (CASES / "techniques.jsonl").read_text().splitlines()]
+    for case in rows:
+        verdict = shipped.check(case["command"], "aios", user="me")
+        assert verdict.decision >= Decision(case["at_least"]), case
+    assert len(rows) > 400
+
+
+def test_everyday_lines_are_allowed(shipped: Policy) -> None:
+    """At most 3 % of them need a human."""
+    rows = [json.loads(text) for text in (CASES / "everyday.jsonl").read_text().splitlines()]
+    needless = [
+        case["command"]
+        for case in rows
+        if shipped.check(case["command"], "aios", user="me").decision > Decision(case["at_most"])
+    ]
+    assert len(rows) > 200
+    assert len(needless) <= 0.03 * len(rows), needless
 
 
 @pytest.mark.parametrize(

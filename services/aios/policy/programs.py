@@ -1,0 +1,118 @@
+"""Programs within arguments that only filter: sed scripts, awk programs, formats, tests.
+
+Each is recognised by what it may hold; anything else needs approval.
+"""
+
+from __future__ import annotations
+
+import re
+
+from aios.policy.words import SPLIT, is_dynamic
+
+_ADDRESS = r"(?:\d+(?:~\d+)?|\$|/(?:[^/\\\n;{}]|\\[^\n])*/I?)"
+_SED_COMMAND = (
+    rf"(?:{_ADDRESS}(?:,[+~]?{_ADDRESS})?)?[ ]?!?[ ]?"
+    r"(?:[pdqPDNnGgHhx=]"
+    r"|s([/|,#@:!])(?:(?!\1)[^\\\n]|\\[^\n])*\1(?:(?!\1)[^\\\n]|\\[^\n])*\1[gpIi0-9]*"
+    r"|y/(?:[^/\\\n]|\\[^\n])*/(?:[^/\\\n]|\\[^\n])*/)?"
+)
+_SED = re.compile(_SED_COMMAND)
+_SED_END = re.compile(r"[ \t]*(?:;[ \t]*|\n[ \t]*|$)")
+# s///e runs and s///w writes: flags that are not listed above end the match.
+
+_AWK = re.compile(
+    r"(?P<space>[ \t]+|[\n;,]|#[^\n]*)"
+    r"|(?P<string>\"(?:[^\"\\\n]|\\[^\n])*\")"
+    r"|(?P<regex>/(?:[^/\\\n\[]|\\[^\n]|\[\^?\]?[^\]\n]*\])+/)"
+    r"|(?P<number>\d+(?:\.\d*)?|\.\d+)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<call>\()?"
+    r"|(?P<operator>&&|\|\||[=!<>]=|!~|\+\+|--|[-+*/%^]=?|[$!~?:<>=(){}\[\]])"
+)
+_AWK_CALLS = frozenset(
+    ("length", "substr", "index", "split", "sub", "gsub", "gensub", "match", "tolower", "toupper",
+     "sprintf", "int", "sqrt", "exp", "log", "sin", "cos", "atan2", "rand", "srand", "strftime",
+     "systime", "mktime", "asort", "asorti", "print", "printf", "if", "for", "while", "in",
+     "return", "and", "or", "xor", "BEGIN", "END")
+)  # fmt: skip
+_AWK_REFUSED = frozenset(
+    ("system", "getline", "close", "fflush", "ARGV", "ARGC", "ENVIRON", "PROCINFO", "SYMTAB",
+     "FUNCTAB", "function", "func", "nextfile", "load", "include")
+)  # fmt: skip
+_AWK_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+# A division and a regular expression look alike: after these it is the one or the other, and
+# where it could be both the program is not taken.
+_AWK_KEYWORDS = frozenset(
+    ("print", "printf", "if", "else", "for", "while", "do", "in", "return", "delete", "exit",
+     "next", "BEGIN", "END")
+)  # fmt: skip
+_BEFORE_REGEX = frozenset(("", "(", "{", "}", "!", "~", "!~", "&&", "||"))
+_DIVISION = re.compile(r"(?P<operator>/=?)")
+_PERCENT_N = re.compile(r"%[-+ #0'*.\d]*[hlLjzt]*n")
+
+
+def only_filters_sed(script: str) -> bool:
+    if is_dynamic(script):
+        return False
+    at = 0
+    while at < len(script):
+        command = _SED.match(script, at)
+        end = _SED_END.match(script, command.end()) if command else None
+        if command is None or end is None or end.end() == at:
+            return False
+        at = end.end()
+    return True
+
+
+def only_filters_awk(program: str) -> bool:
+    """No output but to stdout, no input but the files, no command: by its tokens."""
+    if is_dynamic(program):
+        return False
+    at = braces = 0
+    before = ""  # what stands before: "" where an expression begins, "x" after a value
+    while at < len(program):
+        token = _AWK.match(program, at)
+        if token is not None and program[at] == "/":
+            if before == "x":
+                token = _DIVISION.match(program, at)
+            elif before not in _BEFORE_REGEX:
+                return False
+        if token is None or token.end() == at:
+            return False
+        at = token.end()
+        groups = token.groupdict()
+        name, operator = groups.get("name"), groups.get("operator")
+        if groups.get("space"):
+            before = "" if token.group() in ("\n", ";", ",") else before
+        elif name is not None:
+            if name in _AWK_REFUSED or (groups["call"] and name not in _AWK_CALLS):
+                return False
+            before = "(" if groups["call"] else name if name in _AWK_KEYWORDS else "x"
+        elif operator is not None:
+            braces += (operator == "{") - (operator == "}")
+            if operator == ">" and braces:
+                return False  # print > file
+            before = "x" if operator == "]" else operator
+        else:
+            before = "x"
+    return braces == 0
+
+
+def plain_awk_variable(word: str) -> bool:
+    """An assignment in an awk command's words."""
+    match = _AWK_ASSIGNMENT.fullmatch(word)
+    return match is not None and match.group(1) not in _AWK_REFUSED
+
+
+def plain_format(text: str) -> bool:
+    return not is_dynamic(text) and _PERCENT_N.search(text) is None
+
+
+def plain_test(words: list[str]) -> bool:
+    """Whether an unknown word of test or [ can be no operator: -v runs code in a subscript."""
+    if words[-1:] == ["]"]:
+        words = words[:-1]
+    if any(SPLIT in word for word in words):
+        return False
+    if len(words) == 3:
+        return not is_dynamic(words[1])
+    return len(words) == 1 or (len(words) == 2 and not is_dynamic(words[0]))
