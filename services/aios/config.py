@@ -78,6 +78,8 @@ def read(path: Path) -> dict[str, Any]:
     except tomli.TOMLDecodeError as error:
         line = getattr(error, "lineno", 1)
         raise ConfigError(f"{path}:{line}: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}:1: nested too deep") from error
     for name, section in data.items():
         if name not in SECTIONS or not isinstance(section, dict):
             raise ConfigError(

@@ -79,25 +79,29 @@ def has_live_first(path: str) -> bool:
 @lru_cache(maxsize=4096)
 def glob(pattern: str) -> re.Pattern[str]:
     """A pattern's regular expression; * and ? stay within one path component."""
-    out, index = "", 0
+    parts, index = [""], 0
     while index < len(pattern):
         char = pattern[index]
         index += 1
         if char in ("*", STAR):
-            out += "[^/]*"
+            parts.append("")
         elif char in ("?", ONE):
-            out += "[^/]"
+            parts[-1] += "[^/]"
         elif char == "[":
             end = pattern.find("]", index + 1)
             if end < 0:
-                out += r"\["
+                parts[-1] += r"\["
                 continue
             body = pattern[index:end].replace("\\", "\\\\").replace("[", "\\[")
-            out += "[" + ("^" + body[1:] if body[0] in "!^" else body) + "]"
+            parts[-1] += "[" + ("^/" + body[1:] if body[0] in "!^" else body) + "]"
             index = end + 1
         else:
-            out += re.escape(char)
-    return re.compile(out, re.DOTALL)
+            parts[-1] += re.escape(char)
+    first, *rest = parts
+    # Each star but the last takes as little as it can and keeps it (as fnmatch.translate has it):
+    # trying every length of every star would take exponential time.
+    between = "".join(f"(?>[^/]*?{part})" for part in rest[:-1])
+    return re.compile(first + between + (f"[^/]*{rest[-1]}" if rest else ""), re.DOTALL)
 
 
 def may_match(word: str, pattern: str) -> bool:

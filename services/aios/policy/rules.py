@@ -101,6 +101,8 @@ def parse(
             found = re.search(r"at line (\d+)", str(error))
             line = found.group(1) if found else 1
         raise ConfigError(f"{path}:{line}: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}:1: nested too deep") from error
     loader = _Loader(path, text, data)
     loader.refuse(refused_sections, refused_keys)
     return loader.layer()

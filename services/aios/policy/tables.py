@@ -56,6 +56,8 @@ def load(paths: Sequence[Path] | None = None) -> Mapping[str, Tool]:
             tables = tomli.loads(text)
         except tomli.TOMLDecodeError as error:
             raise ConfigError(f"{path}:{getattr(error, 'lineno', 1)}: {error}") from error
+        except RecursionError as error:
+            raise ConfigError(f"{path}:1: nested too deep") from error
         for name, table in tables.items():
             try:
                 if not isinstance(table, dict):

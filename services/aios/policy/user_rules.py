@@ -10,7 +10,6 @@ from pathlib import Path
 
 from aios.errors import ConfigError
 from aios.policy import durable
-from aios.policy.patterns import is_line, split
 from aios.policy.policy import Policy, UserRules
 from aios.policy.users import PATH
 
@@ -22,24 +21,6 @@ class _Read:
     policy: Policy
     rules: UserRules | None
     fault: str
-
-
-def load(policy: Policy, text: str) -> UserRules:
-    """Raises ConfigError (FILE:LINE)."""
-    try:
-        found = policy.load_user(text)
-    except RecursionError as error:
-        raise ConfigError(f"{PATH}:1: nested too deep") from error
-    for rule in found.layer.rules:
-        # Matching goes back at each *, all of them together; what takes one person's command ever
-        # longer takes the service away from everybody. An administrator's files are trusted.
-        words = [rule.pattern] if is_line(rule.pattern) else split(rule.pattern)[0]
-        if any(word.removesuffix("*").count("*") > 1 for word in words):
-            raise ConfigError(
-                f"{rule.origin}: pattern {rule.pattern!r}: more than one * inside a word",
-                hint="in rules of one's own a word has one, and perhaps one more at its end",
-            )
-    return found
 
 
 class Kept:
@@ -59,7 +40,7 @@ class Kept:
             raise ConfigError(f"{PATH}:1: no UTF-8 text") from error
         if size > MAX_BYTES:
             raise ConfigError(f"{PATH}:1: a user's rules have at most 64 KiB")
-        rules = load(policy, text)
+        rules = policy.load_user(text)
         durable.directory(self._directory)
         durable.write(self._path(uid), text)
         self._read[uid] = _Read(policy, rules, "")
@@ -73,7 +54,7 @@ class Kept:
 
     def _load(self, policy: Policy, uid: int) -> _Read:
         try:
-            return _Read(policy, load(policy, self._path(uid).read_text(encoding="utf-8")), "")
+            return _Read(policy, policy.load_user(self._path(uid).read_text(encoding="utf-8")), "")
         except FileNotFoundError:
             return _Read(policy, None, "")
         except ConfigError as error:

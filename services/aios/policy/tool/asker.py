@@ -9,7 +9,7 @@ from pathlib import Path
 from aios import caller, config
 from aios.caller import APPROVERS, user_groups, user_name
 from aios.errors import ConfigError, NotAuthorized, NotFound
-from aios.policy import tables, tools, user_rules, users
+from aios.policy import tables, tools, users
 from aios.policy.policy import SHIPPED, Policy, UserRules, Verdict
 
 KEPT = Path("/var/lib/aios/policy/users")
@@ -100,7 +100,7 @@ def _own_file(policy: Policy) -> UserRules | None:
         _warn(f"{users.PATH}: {error}")
         return None
     try:
-        return user_rules.load(policy, text)
+        return policy.load_user(text)
     except ConfigError as error:
         _warn(f"your own rules do not count: {error.message}")
         return None
@@ -108,7 +108,7 @@ def _own_file(policy: Policy) -> UserRules | None:
 
 def _kept(policy: Policy, name: str, uid: int) -> UserRules | None:
     try:
-        return user_rules.load(policy, (KEPT / f"{uid}.toml").read_text(encoding="utf-8"))
+        return policy.load_user((KEPT / f"{uid}.toml").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except PermissionError:
