@@ -44,8 +44,9 @@ def test_approvals(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_approve_in_a_machine(serve: Serve, runtime: Path) -> None:
     def answer(peer: Peer, call: dict[str, Any]) -> None:
-        if call["method"].endswith(".ListPending"):
-            peer.reply(requests=[[ID, "rm x", "aios", 0, 2**60, "r"]])
+        if call["method"].endswith(".WatchApprovals"):
+            peer.event(pending=1)
+            peer.event(request={"id": ID, "command": "rm x", "machine": "aios"})
         else:
             peer.reply()
 

