@@ -61,11 +61,13 @@ class Person:
     def _lent(self) -> dict[str, Any]:
         return {"delegation": self.delegation}
 
-    async def run(self, command: str, *, purpose: str = "") -> Result:
+    async def run(self, command: str, *, purpose: str = "", profile: str = "") -> Result:
         """Runs it, governed; blocks while a human is asked. Cancelling cancels the command."""
         options = self._lent | {"session": self.session}
         if purpose:
             options["purpose"] = purpose
+        if profile:
+            options["profile"] = profile
         try:
             answer = await varlink_async.call(
                 machine_socket(self.machine, self.sockets),

@@ -38,6 +38,11 @@ TOOLS = [
         ["command", "why"],
         command=_TEXT | {"description": "the bash command line"},
         why=_TEXT | {"description": "for the person: what it is for, in a few words"},
+        profile=_TEXT | {
+            "enum": ["standard", "full"],
+            "description": "only after a result that says the read-only profile may be why it "
+            "failed; the person has to approve it",
+        },
     ),
     _tool(
         "history",
@@ -103,7 +108,9 @@ async def _use(turn: Turn, name: str, options: Options) -> Outcome:
     limit = options.get_int("limit", 30, low=1, high=100)
     match name:
         case "run":
-            result = await turn.run(options.get_str("command"), options.get_str("why"))
+            result = await turn.run(
+                options.get_str("command"), options.get_str("why"), options.get_str("profile")
+            )
             return Outcome(described(result))
         case "history":
             wanted: dict[str, Any] = {"limit": limit}

@@ -19,8 +19,12 @@ from aios.errors import (
 REFUSALS = (Denied, ApprovalRejected, ApprovalTimedOut, ApprovalWithdrawn)
 _SHOWN = (
     "id", "decision", "rule", "profile", "ended", "signal", "duration_usec", "cpu_usec",
-    "stdout_bytes", "stderr_bytes", "truncated", "unenforced",
+    "stdout_bytes", "stderr_bytes", "truncated", "unenforced", "profile_blocked",
 )  # fmt: skip
+BLOCKED = (
+    "(It ran with profile read-only, which may be why it failed. If the person wants it, run"
+    " it again with profile standard: that needs their approval.)"
+)
 HEAD = TAIL = 6000
 """Characters kept of each end of a stream, in what a model is shown."""
 
@@ -37,13 +41,13 @@ class Turn:
         self.session.append("said", content=[{"type": "text", "text": text}])
         await self.emit(Kind.TEXT, {"text": text})
 
-    async def run(self, command: str, why: str = "") -> Result:
+    async def run(self, command: str, why: str = "", profile: str = "") -> Result:
         """Runs a command for the person and shows it; refusals are shown and raised."""
         place = {"command": command, "machine": self.person.machine}
         await self.emit(Kind.COMMAND, place | {"why": why})
         started = datetime.now(UTC).isoformat()
         try:
-            result = await self.person.run(command)
+            result = await self.person.run(command, profile=profile)
         except REFUSALS as error:
             refusal = {"name": error.name, "message": error.message, "hint": error.hint}
             await self.emit(Kind.REFUSED, place | refusal)
@@ -89,6 +93,8 @@ def described(result: Result) -> str:
             lines += [f"<{mark} stream={name}>", bounded(stream), f"</{mark}>"]
     if not result.stdout and not result.stderr:
         lines.append("(no output)")
+    if result.details.get("profile_blocked"):
+        lines.append(BLOCKED)
     return "\n".join(lines)
 
 

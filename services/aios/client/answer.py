@@ -8,6 +8,10 @@ from aios.client.varlink import DENIED, ClientError
 from aios.text import visible
 
 Data = Mapping[str, Any]
+BLOCKED = (
+    "Its profile, read-only, may be why. With a wider one it needs approval:"
+    " aios exec --profile standard -- …"
+)
 
 
 class Answer:
@@ -58,6 +62,8 @@ class Answer:
             parts.append(f"{data['truncated']} bytes of output left out")
         mark, style = ("✗", "red") if status else ("✓", "green")
         self._terminal.note(f"  {mark} {' · '.join(parts)}", style)
+        if data.get("profile_blocked"):
+            self._terminal.note(f"    {BLOCKED}")
 
     def refused(self, data: Data) -> None:
         error = ClientError(str(data.get("name", "")), str(data.get("message", "")))

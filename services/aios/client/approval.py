@@ -15,19 +15,27 @@ WAIT_SECONDS = 60.0
 """How long a request waits for somebody elsewhere when there is no terminal here."""
 WITHDRAW_SECONDS = 5.0
 QUESTION = "  └ run it? [y] yes, once  [n] no"
+FOR_SESSION = "  [s] for this session"
+GRANT_QUESTION = "  └ grant it? [y] yes  [n] back"
 NO = frozenset({"n", "q", "", "\x04", "\x1b"})
 """End of input, Ctrl-D and Escape among them."""
 
 
-def approve(request_id: str) -> None:
+def approve(request_id: str, *, for_session: bool = False) -> None:
     """On the person's own connection: on the host the bus, where polkit knows who asks."""
     if place.in_machine():
-        place.call("policy", f"{place.POLICY}.Approve", {"id": request_id, "options": {}})
+        options = {"grant": "session"} if for_session else {}
+        place.call("policy", f"{place.POLICY}.Approve", {"id": request_id, "options": options})
         return
     from aios.client import system_bus
 
+    typed = {"grant": ("s", "session")} if for_session else {}
     with system_bus.authentication_agent(), system_bus.connection() as bus:
-        system_bus.policy(bus, "Approve", "sa{sv}", (request_id, {}))
+        system_bus.policy(bus, "Approve", "sa{sv}", (request_id, typed))
+
+
+def question(request: Request) -> str:
+    return QUESTION + (FOR_SESSION if request.get("grant") else "")
 
 
 def reject(request_id: str, reason: str) -> None:
@@ -90,9 +98,13 @@ class Asked:
 class AskedHere(Asked):
     """One card at a time, answered by one key."""
 
+    no = NO
+
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(terminal)
         self._open = ""
+        self._granting = False
+        """The question is whether to grant it for the session."""
         self._stack = ExitStack()
         self._fd = -1
 
@@ -102,9 +114,16 @@ class AskedHere(Asked):
             self._question(str(request["id"]))
 
     def _question(self, request_id: str) -> None:
-        self._open = request_id
+        self._open, self._granting = request_id, False
         self._fd = self._stack.enter_context(keys())
-        self.terminal.ask(QUESTION)
+        self._repeat()
+
+    def _repeat(self) -> None:
+        self.terminal.ask(GRANT_QUESTION if self._granting else question(self._request))
+
+    @property
+    def _request(self) -> Request:
+        return self._waiting[self._open]
 
     def _shut(self) -> None:
         self._stack.close()
@@ -117,23 +136,40 @@ class AskedHere(Asked):
     def descriptors(self) -> list[int]:
         return [self._fd] if self._open else []
 
-    def readable(self) -> None:
-        key = read_key(self._fd).lower()
-        request_id = self._open
-        if key == "y":
-            self._answer("yes", request_id)
-        elif key in NO:
-            self._answer("no", request_id)
-        else:
-            self.terminal.ask(QUESTION)
+    def _key(self, fd: int) -> str:
+        return read_key(fd).lower()
 
-    def _answer(self, word: str, request_id: str) -> None:
+    def readable(self) -> None:
+        key = self._key(self._fd)
+        if self._granting:
+            self._granted(key)
+        elif key == "y":
+            self._answer("yes")
+        elif key == "s" and self._request.get("grant"):
+            self._granting = True
+            card.show_grant(self.terminal, self._request)
+            self._repeat()
+        elif key in self.no:
+            self._answer("no")
+        else:
+            self._repeat()
+
+    def _granted(self, key: str) -> None:
+        if key == "y":
+            self._answer("yes, for this session", for_session=True)
+            return
+        if key in NO:
+            self._granting = False
+        self._repeat()
+
+    def _answer(self, words: str, *, for_session: bool = False) -> None:
+        request_id, yes = self._open, words != "no"
         # Before polkit's agent may ask for a password: it reads lines.
         self._shut()
-        self.terminal.stream(word + "\n", aside=True)
+        self.terminal.stream(words + "\n", aside=True)
         try:
-            if word == "yes":
-                approve(request_id)
+            if yes:
+                approve(request_id, for_session=for_session)
             else:
                 reject(request_id, "no, at the prompt")
         except ClientError as error:
@@ -143,7 +179,7 @@ class AskedHere(Asked):
             return
         # Policy tells the outcome to everybody who watches, us included.
         request = self._waiting.pop(request_id, None)
-        if request is not None and word == "no":
+        if request is not None and not yes:
             self.refused = True
         self._next()
 

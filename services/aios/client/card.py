@@ -49,10 +49,25 @@ def fields(request: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def show(terminal: Terminal, request: Mapping[str, Any]) -> None:
     """The whole command, escaped, never shortened."""
+    _card(terminal, "needs approval", fields(request))
+
+
+def show_grant(terminal: Terminal, request: Mapping[str, Any]) -> None:
+    """What would run without a question for the rest of the session."""
+    grant = request["grant"]
+    found = [("exactly" if grant["exact"] else "command", str(grant["command"]))]
+    found += [(name, str(request[name])) for name in ("machine", "user", "cwd", "profile")
+              if request.get(name)]  # fmt: skip
+    found.append(("until", "this session is over, 12 h at most; aios approvals revoke ends it"))
+    _card(terminal, "a grant: no more questions for", found)
+
+
+def _card(terminal: Terminal, title: str, rows: list[tuple[str, str]]) -> None:
     bar = "  │ "
     room = max(terminal.width - len(bar) - _LABEL - 1, 20)
-    terminal.note("  ┌ needs approval", "yellow")
-    for label, value in fields(request):
+    terminal.note(f"  ┌ {title}", "yellow")
+    for label, value in rows:
         for number, row in enumerate(folded(value, room)):
             name = label if number == 0 else ""
-            terminal.note(f"{bar}{name:<{_LABEL}} {row}", "bold" if label == "command" else "")
+            style = "bold" if label in ("command", "exactly") else ""
+            terminal.note(f"{bar}{name:<{_LABEL}} {row}", style)

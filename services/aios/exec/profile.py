@@ -18,6 +18,8 @@ CAPABILITIES = {"": 0, "CAP_DAC_READ_SEARCH": CAP_DAC_READ_SEARCH}
 INFINITY = 2**64 - 1
 _SIZES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 EPERM = 1
+ALL_NAMESPACES = 0x7E020000
+"""CLONE_NEW*, as far as systemd restricts them."""
 
 
 class Name(StrEnum):
@@ -33,6 +35,8 @@ class Kind(StrEnum):
     ALLOW = "(bas)"
     """A list of what is allowed, or with a first item "~" of what is not."""
     CAPABILITIES = "t"
+    NAMESPACES = "namespaces"
+    """True: none but those that the unit has."""
     SIZE = "size"
     COUNT = "count"
     SECONDS = "seconds"
@@ -43,6 +47,7 @@ KINDS = {
     "ProtectHome": Kind.STRING,
     "NoNewPrivileges": Kind.BOOL,
     "RestrictSUIDSGID": Kind.BOOL,
+    "RestrictNamespaces": Kind.NAMESPACES,
     "RestrictAddressFamilies": Kind.ALLOW,
     "CapabilityBoundingSet": Kind.CAPABILITIES,
     "AmbientCapabilities": Kind.CAPABILITIES,
@@ -66,6 +71,10 @@ ROOT_SERVICES = [
     "-/run/incus",
     "-/run/snapd.socket",
     "-/run/aios",
+    # What the same user's own manager, agents and terminals would do for it, unconfined.
+    "-/run/user",
+    "-/run/screen",
+    "-/tmp/tmux-1000",
 ]
 DEFAULTS: Mapping[Name, Mapping[str, Any]] = {
     Name.READ_ONLY: {
@@ -73,6 +82,7 @@ DEFAULTS: Mapping[Name, Mapping[str, Any]] = {
         "ProtectHome": "read-only",
         "NoNewPrivileges": True,
         "RestrictSUIDSGID": True,
+        "RestrictNamespaces": True,
         "RestrictAddressFamilies": ["AF_UNIX", "AF_NETLINK"],
         "CapabilityBoundingSet": ["CAP_DAC_READ_SEARCH"],
         "AmbientCapabilities": ["CAP_DAC_READ_SEARCH"],
@@ -141,6 +151,8 @@ def _property(name: str, value: Any) -> Property:
             return name, ("(bas)", (allowed, value if allowed else value[1:]))
         case Kind.CAPABILITIES:
             return name, ("t", mask(value))
+        case Kind.NAMESPACES:
+            return name, ("t", 0 if value else ALL_NAMESPACES)
         case _:
             return name, ("t", number(value))
 
@@ -168,7 +180,7 @@ def _check(where: str, name: str, value: Any) -> None:
             f"{where}: unknown property {name}", hint="known: " + ", ".join(sorted(KINDS))
         )
     match kind:
-        case Kind.BOOL:
+        case Kind.BOOL | Kind.NAMESPACES:
             right = isinstance(value, bool)
         case Kind.STRING:
             right = isinstance(value, str)

@@ -33,7 +33,7 @@ from aios.exec.output import Pipe
 from aios.exec.permit import PENDING, Answer, Permits, require_bound
 from aios.exec.profile import Profile
 from aios.exec.request import CHAT, Request, require_caller
-from aios.exec.spec import Spec, account, streams
+from aios.exec.spec import Spec, account, groups, streams
 from aios.exec.unit import LOST, Ended, NoSuchUnit, Result, Unit
 from aios.ids import HOST, new_id
 
@@ -177,6 +177,8 @@ class Runner:
                 command=job.command, profile=profile,
                 account=account(job.machine, profile, job.uid), cwd=job.cwd, env=job.env,
                 timeout_usec=profile.timeout_usec(wanted),
+                groups=groups(job.machine, job.uid) if profile.confined else (),
+                scratch=f"run-aios-{job.id}" if profile.confined else "",
             )  # fmt: skip
             unenforced = await self.machine.unenforced(profile, spec.account)
             # A human may have taken their time.

@@ -12,6 +12,10 @@ from aios.text import visible
 
 SLICE = "aios.slice"
 MACHINE_USER = "ai"
+# The kernel lets a process into another of its user's (/proc/PID/root, with its writable mounts;
+# /proc/PID/mem) only when their groups are the same as well. The user's other processes are not
+# confined; 65534 is nobody's own group on all systems.
+CONFINED_GROUP = "65534"
 # Without a terminal nothing may wait for a key.
 ENVIRONMENT = {
     "PAGER": "cat",
@@ -42,6 +46,12 @@ def account(machine: str, profile: Profile, uid: int) -> str:
         raise NotAuthorized(f"uid {uid} is nobody on the host") from error
 
 
+def groups(machine: str, uid: int) -> tuple[str, ...]:
+    """A confined command's further groups: in a machine it may read everything without any; on the
+    host it reads what the person may, whose own group it would lack."""
+    return () if machine != HOST else (str(pwd.getpwuid(uid).pw_gid),)
+
+
 @dataclass(frozen=True)
 class Spec:
     """All of a unit but its descriptors."""
@@ -52,12 +62,19 @@ class Spec:
     cwd: str
     env: Mapping[str, str]
     timeout_usec: int
+    groups: tuple[str, ...] = ()
+    scratch: str = ""
+    """The name of a directory under /run that the command may write in (TMPDIR), gone with the
+    unit: even what only reads needs one, as apt-cache does. Empty: none."""
     kept: bool = True
     """The unit stays when it has ended, until its result has been read by whichever exec there is
     then; else it is gone with the one that started it."""
 
     def properties(self) -> list[Property]:
-        environment = ENVIRONMENT | (ROOT if self.account == "root" else {}) | dict(self.env)
+        environment = ENVIRONMENT | (ROOT if self.account == "root" else {})
+        if self.scratch:
+            environment |= {"TMPDIR": f"/run/{self.scratch}"}
+        environment |= self.env
         return [
             ("Description", ("s", f"aios: {_short(self.command)}")),
             ("Type", ("s", "exec")),
@@ -84,8 +101,19 @@ class Spec:
             ("RuntimeMaxUSec", ("t", self.timeout_usec)),
             # As in a shell: `yes | head` ends without an error message.
             ("IgnoreSIGPIPE", ("b", False)),
+            *self._confined(),
             *self.profile.properties(),
         ]
+
+    def _confined(self) -> list[Property]:
+        found: list[Property] = []
+        if self.profile.confined:
+            found = [("Group", ("s", CONFINED_GROUP)),
+                     ("SupplementaryGroups", ("as", list(self.groups)))]  # fmt: skip
+        if self.scratch:
+            found += [("RuntimeDirectory", ("as", [self.scratch])),
+                      ("RuntimeDirectoryMode", ("u", 0o700))]  # fmt: skip
+        return found
 
 
 def _short(command: str) -> str:

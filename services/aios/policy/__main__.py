@@ -9,9 +9,10 @@ from aios.caller import Caller
 from aios.interface import Interface
 from aios.policy.authority import Authority
 from aios.policy.delegations import Delegations
+from aios.policy.grants import Grants
 from aios.policy.interface import Policy1
 from aios.policy.layers import Layers
-from aios.policy.polkit import Check
+from aios.policy.polkit import FOR_SESSION, ONCE, Check
 from aios.policy.requests import Request, Requests
 from aios.service import Service
 
@@ -24,13 +25,14 @@ def main() -> int:
         bus = service.bus
         (bus_id,) = await bus.call(DAEMON, DAEMON_PATH, DAEMON, "GetId")
 
-        def ask(caller: Caller, request: Request) -> Check:
-            return Check(bus, caller, request)
+        def ask(caller: Caller, request: Request, grant: bool) -> Check:
+            return Check(bus, caller, request, FOR_SESSION if grant else ONCE)
 
         authority = Authority(
             layers=Layers(state),
             requests=Requests(state / "requests"),
             delegations=Delegations(state / "delegations", bus_id, bus.name_has_owner),
+            grants=Grants(state / "grants", bus_id, bus.name_has_owner),
             ask=ask,
         )
         return [Policy1(authority)]

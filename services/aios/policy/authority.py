@@ -16,33 +16,27 @@ from aios.caller import Caller, user_groups
 from aios.errors import InvalidCommand, InvalidOption, NoSuchMachine, NotAuthorized, NotFound
 from aios.ids import is_id, is_machine
 from aios.options import STRING_MAP, Options
-from aios.policy import environment, persons
+from aios.policy import persons
 from aios.policy.decision import Decision
 from aios.policy.delegations import Delegation, Delegations
+from aios.policy.grants import Grant, Grants, holder, keys
 from aios.policy.layers import Judgement, Layers
 from aios.policy.polkit import Check
 from aios.policy.requests import Request, Requests, State, now_usec
+from aios.policy.settle import PROFILES, settle
 
 CONTEXT: dict[str, type | tuple[str, str]] = {
     "id": str, "uid": int, "delegation": str, "session": str, "cwd": str, "env": STRING_MAP,
     "profile": str, "purpose": str,
 }  # fmt: skip
 PENDING = "pending"
-PROBE = "probe"
-PROFILES = {
-    Decision.AUTO_ALLOW: "read-only",
-    Decision.NOTIFY: "standard",
-    Decision.REQUIRE_APPROVAL: "full",
-    Decision.DENY: "",
-}
-WIDTHS = ("read-only", "standard", "full")
 MAX_COMMAND = 128 * 1024 - 1
 """Bytes: the kernel's MAX_ARG_STRLEN, less the NUL."""
 MAX_NAME = 128
 
 Why = dict[str, Any]
-Ask = Callable[[Caller, Request], Check]
-"""Opens polkit's question."""
+Ask = Callable[[Caller, Request, bool], Check]
+"""Opens polkit's question: once, or for the session."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +44,7 @@ class Authority:
     layers: Layers
     requests: Requests
     delegations: Delegations
+    grants: Grants
     ask: Ask
 
     # Decisions
@@ -60,12 +55,13 @@ class Authority:
         _require_machine(machine)
         # A person in a machine has no groups of the host, and no name that a rule could mean.
         groups = frozenset[str]() if person.machine else user_groups(person.uid)
-        found = self.layers.check(command, machine, user=person.user, groups=groups)
+        uid = None if person.machine else person.uid
+        found = self.layers.check(command, machine, user=person.user, groups=groups, uid=uid)
         if not cwd:
             return found
         # `rm -rf *` is another command in another place: the same line there, read as one.
         there = f"cd -- {shlex.quote(cwd)}\n{command}"
-        moved = self.layers.check(there, machine, user=person.user, groups=groups)
+        moved = self.layers.check(there, machine, user=person.user, groups=groups, uid=uid)
         return moved if moved.decision > found.decision else found
 
     def _explain(self, judgement: Judgement) -> Why:
@@ -81,7 +77,7 @@ class Authority:
 
     def check(self, caller: Caller, command: str, machine: str) -> tuple[Decision, Why]:
         """What would be decided for the caller. No effect."""
-        self._require_human(caller, machine)
+        self.require_human(caller, machine)
         judgement = self._judge(command, machine, caller)
         profile = PROFILES[judgement.decision]
         return judgement.decision, {**self._explain(judgement), "profile": profile}
@@ -95,13 +91,17 @@ class Authority:
         request_id = options.get_str("id")
         if not is_id(request_id):
             raise InvalidOption(f"option 'id' must be a ULID, not {request_id!r}")
-        person, session = await self._person(options, machine)
-        self._require_human(person, machine)
+        person, session, held_by = await self._person(options, machine)
+        self.require_human(person, machine)
         cwd, env = options.get_str("cwd"), options.get_map("env")
-        judgement, profile = self._settle(self._judge(command, machine, person, cwd), options)
-        bound = binding(
-            command=command, machine=machine, uid=person.uid, cwd=cwd, env=env, profile=profile
+        judgement, profile = settle(
+            self._judge(command, machine, person, cwd), options, self.layers.config.profiles
         )
+        content: dict[str, Any] = {
+            "command": command, "machine": machine, "uid": person.uid, "cwd": cwd, "env": env,
+            "profile": profile,
+        }  # fmt: skip
+        bound = binding(**content)
         why = self._explain(judgement) | {
             "profile": profile,
             "binding": bound,
@@ -111,46 +111,31 @@ class Authority:
         }
         if judgement.decision is not Decision.REQUIRE_APPROVAL:
             return judgement.decision, request_id, why
+        if held_by and (
+            grant := await self.grants.covering(
+                keys(**content), person=person, session=session, holder=held_by
+            )
+        ):
+            return Decision.NOTIFY, request_id, why | grant.why()
         request = self.requests.add(
             Request(
                 id=request_id, command=command, machine=machine, uid=person.uid,
                 user=person.user, origin=person.machine, session=session, cwd=cwd, env=env,
                 profile=profile, binding=bound, part=judgement.part, rule=judgement.rule,
-                reason=judgement.reason, normalized=judgement.normalized,
+                reason=judgement.reason, normalized=judgement.normalized, holder=held_by,
                 expires_usec=now_usec() + self.layers.config.policy.approval_timeout * 1_000_000,
             )
         )  # fmt: skip
         return PENDING, request_id, why | {"expires_usec": request.expires_usec}
 
-    def _settle(self, judgement: Judgement, options: Options) -> tuple[Judgement, str]:
-        """The judgement with what the context adds to it, and the profile to run with."""
-        profile = options.get_str("profile")
-        known = (*WIDTHS, *self.layers.config.profiles)
-        if profile and profile not in known:
-            raise InvalidOption(
-                f"no profile {profile!r}", hint="known: " + ", ".join(sorted(set(known)))
-            )
-        if names := environment.unsettled(options.get_map("env")):
-            reason = "these variables can make another command of it: " + ", ".join(names)
-            judgement = _raised(judgement, "built-in: environment", reason)
-        if _width(profile) > _width(PROFILES[judgement.decision]):
-            reason = f"profile {profile} allows more than this decision does"
-            judgement = _raised(judgement, f"built-in: profile {profile}", reason)
-        if options.get_str("purpose") == PROBE and judgement.decision > Decision.AUTO_ALLOW:
-            reason = f"a look-up of aios's own may only read ({judgement.rule})"
-            judgement = Judgement(
-                Decision.DENY, judgement.part, "built-in: probe", reason, judgement.normalized
-            )
-        return judgement, profile or PROFILES[judgement.decision]
-
-    async def _person(self, options: Options, machine: str) -> tuple[Caller, str]:
-        """Whom the command is for, and in which session."""
+    async def _person(self, options: Options, machine: str) -> tuple[Caller, str, str]:
+        """Whom the command is for, in which session, and what that lives as long as."""
         if "uid" not in options:
             raise InvalidOption("option 'uid' is needed: who called exec")
         asker = Caller(uid=options.get_int("uid", 0, high=2**32 - 1), pid=0)
         reference, session = options.get_str("delegation"), options.get_str("session")
         if not reference:
-            return asker, session
+            return asker, session, ""
         # A script's chat session is chat's own: a connection's delegation holds in any.
         by_connection = reference.startswith(":")
         found = [d for d in await self.delegations.find(reference) if d.machine == machine]
@@ -164,10 +149,10 @@ class Authority:
         if not asker.is_service(persons.CHAT) and asker.uid != delegation.person.uid:
             raise NotAuthorized(f"the delegation is not for {asker.user}")
         if by_connection:
-            return delegation.person, session
+            return delegation.person, session, holder(delegation.person)
         if session and session != delegation.session:
             raise NotAuthorized("the delegation is for another session")
-        return delegation.person, delegation.session
+        return delegation.person, delegation.session, holder(delegation.person)
 
     # The life of a request, as exec sees it
 
@@ -193,7 +178,7 @@ class Authority:
     def withdraw(self, caller: Caller, request_id: str) -> None:
         """exec's, whose asker is gone, or the asker's own."""
         request = self._seen(caller, request_id)
-        if not caller.is_root and not _asked_for(request, caller):
+        if not caller.is_root and not persons.asked_for(request, caller):
             raise NotAuthorized("only who asked may withdraw; others reject")
         # It may just have ended: whoever withdraws wants it ended, and the first outcome stays.
         if request.state is State.PENDING:
@@ -202,10 +187,10 @@ class Authority:
     # Humans
 
     def list_pending(self, caller: Caller) -> list[Request]:
-        self._require_human(caller)
-        return [r for r in self.requests.pending() if _may_see(caller, r)]
+        self.require_human(caller)
+        return [r for r in self.requests.pending() if persons.may_see(caller, r)]
 
-    def _require_human(self, caller: Caller, machine: str | None = None) -> None:
+    def require_human(self, caller: Caller, machine: str | None = None) -> None:
         """A person, for the machine that they ask about or sit in."""
         self.layers.refresh()
         place = caller.machine if machine is None else machine
@@ -213,23 +198,28 @@ class Authority:
 
     def _seen(self, caller: Caller, request_id: str) -> Request:
         """The request, if the caller may know of it at all."""
-        self._require_human(caller)
+        self.require_human(caller)
         request = self.requests.get(request_id)
-        if not _may_see(caller, request):
+        if not persons.may_see(caller, request):
             raise NotFound(f"no request {request_id}", hint="aios approvals lists them")
         return request
 
-    async def approve(self, caller: Caller, request_id: str) -> None:
-        """Returns when the request is approved; polkit may ask the person meanwhile."""
-        self._require_human(caller)
+    async def approve(self, caller: Caller, request_id: str, *, grant: bool = False) -> None:
+        """Returns when the request is approved; polkit may ask the person meanwhile. With `grant`
+        the command is approved for the rest of its session as well."""
+        self.require_human(caller)
         request = self.requests.get_pending(request_id)
         if caller.machine:
             self._seen(caller, request_id)
             self._require_machine_approver(caller)
-        elif not caller.is_root:
-            await self._ask(caller, request)
+        if grant:
+            self.grants.require_possible(request)
+        if not caller.machine and not caller.is_root:
+            await self._ask(caller, request, grant)
         # The person took their time: it may have expired, or be somebody else's by now.
         self.requests.resolve(request_id, State.APPROVED, by_uid=caller.uid, by_user=caller.user)
+        if grant:
+            self.grants.add(request, caller)
 
     def reject(self, caller: Caller, request_id: str, reason: str) -> None:
         self._seen(caller, request_id)
@@ -246,9 +236,9 @@ class Authority:
                 hint="there: aios approvals",
             )
 
-    async def _ask(self, caller: Caller, request: Request) -> None:
+    async def _ask(self, caller: Caller, request: Request, grant: bool) -> None:
         """Returns when polkit allows it; when the request ends first, as if it had said no."""
-        async with self.ask(caller, request) as check:
+        async with self.ask(caller, request, grant) as check:
             answer = asyncio.ensure_future(check.authorized())
             ended = asyncio.ensure_future(self.requests.ended(request.id))
             try:
@@ -260,6 +250,20 @@ class Authority:
                 answer.cancel()
                 ended.cancel()
 
+    # Grants
+
+    async def list_grants(self, caller: Caller) -> list[Grant]:
+        self.require_human(caller)
+        return [grant for grant in await self.grants.live() if persons.may_see(caller, grant)]
+
+    async def revoke_grant(self, caller: Caller, grant_id: str) -> None:
+        """Whoever may see it: to revoke only ever takes away."""
+        self.require_human(caller)
+        grant = await self.grants.get(grant_id)
+        if not persons.may_see(caller, grant):
+            raise NotFound(f"no grant {grant_id}", hint="aios approvals grants lists them")
+        self.grants.end(grant, f"revoked by {caller.user}")
+
     # Delegations
 
     async def delegate(
@@ -269,7 +273,7 @@ class Authority:
         machine: str,
         on_end: Callable[[], None] | None = None,
     ) -> Delegation:
-        self._require_human(caller, machine)
+        self.require_human(caller, machine)
         _require_machine(machine)
         if not 0 < len(session) <= MAX_NAME or not session.isprintable():
             raise InvalidOption("a session's name is 1 to 128 printable characters")
@@ -316,29 +320,5 @@ def _require_machine(machine: str) -> None:
         raise NoSuchMachine(f"{machine!r} is no machine's name")
 
 
-def _width(profile: str) -> int:
-    """An unknown profile of the administrator's is as wide as any; none at all is the narrowest."""
-    if not profile:
-        return -1
-    return WIDTHS.index(profile) if profile in WIDTHS else len(WIDTHS)
-
-
-def _raised(judgement: Judgement, rule: str, reason: str) -> Judgement:
-    if judgement.decision >= Decision.REQUIRE_APPROVAL:
-        return judgement
-    return Judgement(Decision.REQUIRE_APPROVAL, judgement.part, rule, reason, judgement.normalized)
-
-
 def _same_person(one: Caller, other: Caller) -> bool:
     return (one.uid, one.machine) == (other.uid, other.machine)
-
-
-def _asked_for(request: Request, caller: Caller) -> bool:
-    return (request.uid, request.origin) == (caller.uid, caller.machine)
-
-
-def _may_see(caller: Caller, request: Request) -> bool:
-    """People in a machine see what was asked for there, people on the host their own."""
-    if caller.machine:
-        return request.machine == request.origin == caller.machine
-    return persons.sees_all(caller) or _asked_for(request, caller)

@@ -1,16 +1,22 @@
 """org.aios.Policy1 on the bus and the socket."""
 
 import asyncio
+import shlex
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aios.errors import InvalidOption
 from aios.interface import Call, Interface, SendEvent
 from aios.options import Options
+from aios.policy import persons
 from aios.policy.authority import Authority, Why
-from aios.policy.requests import Request, State
+from aios.policy.grants import Grant, words
+from aios.policy.requests import Request, Requests, State
 from aios.text import visible
 
 MAX_REASON = 1000
+FOR_SESSION = "session"
 
 
 def shown(request: Request) -> dict[str, Any]:
@@ -28,7 +34,71 @@ def shown(request: Request) -> dict[str, Any]:
         "rule": visible(request.rule),
         "reason": visible(request.reason),
         "expires": request.expires_usec,
+        "grant": _grantable(request),
     }
+
+
+def _grantable(request: Request) -> dict[str, Any]:
+    """What a grant for the session would cover; empty: there can be none."""
+    if not request.holder:
+        return {}
+    found = words(request.command)
+    command = shlex.join(found) if found else request.command
+    return {"command": visible(command), "exact": not found}
+
+
+def described(grant: Grant) -> dict[str, Any]:
+    return {
+        "id": grant.id,
+        "command": visible(grant.command),
+        "exact": not grant.wide,
+        "machine": grant.machine,
+        "uid": grant.uid,
+        "user": grant.user,
+        "session": visible(grant.session),
+        "cwd": visible(grant.cwd),
+        "profile": grant.profile,
+        "by_uid": grant.by_uid,
+        "by_user": grant.by_user,
+        "created_usec": grant.created_usec,
+        "expires_usec": grant.expires_usec,
+    }
+
+
+class News:
+    """Requests and their outcomes as they come, for one who listens."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Request | None] = asyncio.Queue()
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def tell(
+        self,
+        event: SendEvent,
+        requests: Requests,
+        concerns: Callable[[Request], bool],
+        first: dict[str, Any],
+    ) -> None:
+        """What is pending, then what changes, until `end` or the listener goes. `pending`, with
+        `first`, is how many requests follow that are not new."""
+
+        def watcher(request: Request) -> None:
+            if concerns(request):
+                self._queue.put_nowait(request)
+
+        # No request can come between these two: nothing is awaited.
+        for request in requests.pending():
+            watcher(request)
+        waiting = self._queue.qsize()
+        stop = requests.watch(watcher)
+        try:
+            await event(first | {"pending": waiting})
+            while (found := await self._queue.get()) is not None:
+                await event(_told(found))
+        finally:
+            stop()
 
 
 class Policy1(Interface):
@@ -78,7 +148,7 @@ class Policy1(Interface):
 
     async def _lend(self, call: Call, event: SendEvent, session: str, machine: str) -> str:
         authority, caller = self._authority, call.caller
-        events: asyncio.Queue[Request | None] = asyncio.Queue()
+        news = News()
 
         def concerns(request: Request) -> bool:
             """Of this session and this person: anybody may name any session."""
@@ -87,24 +157,10 @@ class Policy1(Interface):
                 caller.machine,
             )
 
-        def watcher(request: Request) -> None:
-            if concerns(request):
-                events.put_nowait(request)
-
-        delegation = await authority.delegate(
-            caller, session, machine, lambda: events.put_nowait(None)
-        )
+        delegation = await authority.delegate(caller, session, machine, news.end)
         try:
-            # No request can come between these two: nothing is awaited.
-            for request in authority.requests.pending():
-                watcher(request)
-            stop = authority.requests.watch(watcher)
-            try:
-                await event({"delegation": delegation.id, "machine": machine})
-                while (found := await events.get()) is not None:
-                    await event(_told(found))
-            finally:
-                stop()
+            first = {"delegation": delegation.id, "machine": machine}
+            await news.tell(event, authority.requests, concerns, first)
         finally:
             authority.delegations.revoke(delegation)
         return delegation.id
@@ -122,9 +178,26 @@ class Policy1(Interface):
             for r in self._authority.list_pending(call.caller)
         ]
 
+    async def WatchApprovals(self, call: Call) -> None:
+        authority, caller = self._authority, call.caller
+        authority.require_human(caller)
+        if call.event is None:
+            raise InvalidOption(
+                "this is a stream, on the socket", hint="call it with `more`; the bus has signals"
+            )
+        await News().tell(call.event, authority.requests, partial(persons.may_see, caller), {})
+
     async def Approve(self, call: Call, request_id: str, options: dict[str, Any]) -> None:
-        Options(options, {})
-        await self._authority.approve(call.caller, request_id)
+        grant = Options(options, {"grant": str}).get_str("grant")
+        if grant not in ("", FOR_SESSION):
+            raise InvalidOption(f"option 'grant' can be {FOR_SESSION!r} only")
+        await self._authority.approve(call.caller, request_id, grant=grant == FOR_SESSION)
+
+    async def ListGrants(self, call: Call) -> list[dict[str, Any]]:
+        return [described(grant) for grant in await self._authority.list_grants(call.caller)]
+
+    async def RevokeGrant(self, call: Call, grant_id: str) -> None:
+        await self._authority.revoke_grant(call.caller, grant_id)
 
     async def Reject(self, call: Call, request_id: str, reason: str) -> None:
         if len(reason) > MAX_REASON:

@@ -1,5 +1,8 @@
 """Who may use aios, and for which machine."""
 
+from pathlib import Path
+from typing import Protocol
+
 from aios.caller import APPROVERS, Caller
 from aios.config import Machine
 from aios.errors import NotAuthorized
@@ -14,9 +17,20 @@ def is_service(caller: Caller) -> bool:
     return any(caller.is_service(name) for name in SERVICES)
 
 
+def is_command(pid: int) -> bool:
+    """Whether it is a process of a command that aios runs, whatever sockets it found: it has its
+    user's uid, and could approve the next one."""
+    try:
+        return "/aios.slice/run-aios-" in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
 def require(caller: Caller, machine: str, settings: Machine) -> None:
     """Raises NotAuthorized unless the caller is a person who may use this machine: on the host a
     member of group `aios`, in a machine one of `machine_users`, for that machine alone."""
+    if is_command(caller.pid):
+        raise NotAuthorized("what aios runs may not ask aios", hint="ask from outside of it")
     if is_service(caller):
         raise NotAuthorized(
             f"{caller.user} may not do this by itself",
@@ -36,3 +50,25 @@ def require(caller: Caller, machine: str, settings: Machine) -> None:
 
 def sees_all(caller: Caller) -> bool:
     return caller.is_root or (APPROVERS in caller.groups and not is_service(caller))
+
+
+class Asked(Protocol):
+    """What somebody asked for, sitting in machine `origin` (empty: the host)."""
+
+    @property
+    def uid(self) -> int: ...
+    @property
+    def machine(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+
+
+def asked_for(asked: Asked, caller: Caller) -> bool:
+    return (asked.uid, asked.origin) == (caller.uid, caller.machine)
+
+
+def may_see(caller: Caller, asked: Asked) -> bool:
+    """People in a machine see what was asked for there, people on the host their own."""
+    if caller.machine:
+        return asked.machine == asked.origin == caller.machine
+    return sees_all(caller) or asked_for(asked, caller)

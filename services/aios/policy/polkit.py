@@ -13,11 +13,11 @@ from aios.errors import NotAuthorized, Unavailable
 from aios.policy.requests import Request
 from aios.text import visible
 
-ACTION = "org.aios.policy.approve"
+ONCE = "org.aios.policy.approve"
+FOR_SESSION = "org.aios.policy.approve-session"
 AUTHORITY = ("org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
              "org.freedesktop.PolicyKit1.Authority")  # fmt: skip
 ALLOW_USER_INTERACTION = 1
-MESSAGE = "Authentication is required to run “$(command)” in $(machine), which $(person) asks for"
 
 Subject = tuple[str, dict[str, Any]]
 
@@ -52,9 +52,9 @@ def subject(caller: Caller) -> Subject:
 
 
 def details(request: Request) -> dict[str, str]:
-    """What the person is shown; agents print it raw, so it is escaped here."""
+    """What the message of the action, in the person's own language, is filled in with. Agents
+    print it raw, so it is escaped here."""
     return {
-        "polkit.message": MESSAGE,
         "command": visible(request.command),
         "machine": visible(request.machine),
         # Not "user": polkit puts the person who is to authenticate there.
@@ -68,10 +68,11 @@ def details(request: Request) -> dict[str, str]:
 class Check:
     """One question, as a context manager: leaving it closes the dialogue that it opened."""
 
-    def __init__(self, bus: Bus, caller: Caller, request: Request) -> None:
+    def __init__(self, bus: Bus, caller: Caller, request: Request, action: str = ONCE) -> None:
         self._bus = bus
         self._caller = caller
         self._request = request
+        self._action = action
         self._cancellation = secrets.token_hex(8)
         self._open = False
 
@@ -83,7 +84,7 @@ class Check:
         self._open = True
         (answer,) = await self._bus.call(
             *AUTHORITY, "CheckAuthorization", "(sa{sv})sa{ss}us",
-            subject(self._caller), ACTION, details(self._request),
+            subject(self._caller), self._action, details(self._request),
             ALLOW_USER_INTERACTION, self._cancellation,
         )  # fmt: skip
         self._open = False

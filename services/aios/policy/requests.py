@@ -62,6 +62,8 @@ class Request:
     normalized: str
     expires_usec: int
     env: dict[str, str] = field(default_factory=dict)
+    holder: str = ""
+    """What its session lives as long as; empty: it has none that could be granted anything."""
     state: State = State.PENDING
     by_uid: int = NOBODY
     by_user: str = ""

@@ -1,12 +1,12 @@
-"""aios approvals, approve and reject."""
+"""aios approvals (and its `grants` and `revoke`), approve and reject."""
 
 import json
 import sys
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Sequence
 from typing import Any
 
-from aios.client import approval, card, place
+from aios.client import approval, card, place, watch
 from aios.client.terminal import Terminal, keys, read_key
 from aios.client.varlink import ERROR_PREFIX, NOT_APPROVED, ClientError
 
@@ -24,10 +24,36 @@ def main(name: str, arguments: Sequence[str]) -> int:
 
 def _list(arguments: Sequence[str]) -> int:
     parser = ArgumentParser(
-        prog="aios approvals", description="Commands that wait for a human, the oldest first."
+        prog="aios approvals",
+        description="Commands that wait for a human, the oldest first.",
+        usage="aios approvals [--watch] [--json]\n"
+        "       aios approvals grants [--json]\n"
+        "       aios approvals revoke ID…",
+        epilog="`grants` lists what was granted for a session, `revoke` ends such a grant.",
     )
-    parser.add_argument("--json", action="store_true", help="one list of objects")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="on a terminal ask about each as it comes; else, or with --json, a line each",
+    )
+    parser.add_argument("--json", action="store_true", default=False, help="one list of objects")
+    actions = parser.add_subparsers(dest="action", metavar="grants|revoke")
+    grants = actions.add_parser("grants", description="What is granted for a session.")
+    grants.add_argument("--json", action="store_true", default=SUPPRESS, help="a list of objects")
+    revoke = actions.add_parser("revoke", description="Ends grants.")
+    revoke.add_argument("ids", nargs="+", metavar="ID", help="as `aios approvals grants` shows it")
     given = parser.parse_args(arguments)
+    if given.action == "grants":
+        return _grants(as_json=given.json)
+    if given.action == "revoke":
+        for grant_id in given.ids:
+            place.call("policy", f"{place.POLICY}.RevokeGrant", {"id": grant_id})
+        return 0
+    if given.watch:
+        terminal = Terminal()
+        if terminal.has_person and not given.json:
+            return watch.ask(terminal)
+        return watch.lines(terminal, as_json=given.json)
     requests = pending()
     if given.json:
         print(json.dumps(requests, ensure_ascii=False))
@@ -40,6 +66,24 @@ def _list(arguments: Sequence[str]) -> int:
         terminal.line(
             f"  in {request['machine']}, for {_user(request['uid'])}, expires"
             f" {card.expires_in(request['expires_usec'])}, by {request['rule']}"
+        )
+    return 0
+
+
+def _grants(*, as_json: bool) -> int:
+    grants = place.look_up("policy", f"{place.POLICY}.ListGrants", {})["grants"]
+    if as_json:
+        print(json.dumps(grants, ensure_ascii=False))
+        return 0
+    terminal = Terminal()
+    if not grants:
+        terminal.note("Nothing is granted for a session.")
+    for grant in grants:
+        spelling = "exactly so" if grant["exact"] else "however it is spelled"
+        terminal.line(f"{grant['id']}  {grant['command']}", "bold")
+        terminal.line(
+            f"  {spelling}, in {grant['machine']}, for {grant['user']}, by {grant['by_user']},"
+            f" expires {card.expires_in(grant['expires_usec'])} or with session {grant['session']}"
         )
     return 0
 
@@ -65,21 +109,13 @@ def _approve(arguments: Sequence[str]) -> int:
     request = _find(given.id)
     terminal = Terminal()
     if terminal.has_person:
-        card.show(terminal, _as_shown(request))
+        card.show(terminal, request)
         if not _says_yes(terminal):
             terminal.note("Not approved; it still waits: aios reject refuses it.")
             return NOT_APPROVED
     approval.approve(given.id)
     terminal.note(f"approved: {request['command']}", "green")
     return 0
-
-
-def _as_shown(request: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **request,
-        "user": _user(request["uid"]),
-        "expires": request["expires_usec"],
-    }
 
 
 def _says_yes(terminal: Terminal) -> bool:
@@ -92,7 +128,7 @@ def _says_yes(terminal: Terminal) -> bool:
 
 
 def _find(request_id: str) -> dict[str, Any]:
-    for request in pending():
+    for request in watch.pending():
         if request["id"] == request_id:
             return request
     raise ClientError(

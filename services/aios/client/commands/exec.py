@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aios.client import place
+from aios.client.answer import BLOCKED
 from aios.client.approval import asked
 from aios.client.governed import Delegation, follow
 from aios.client.terminal import Terminal
@@ -106,6 +107,8 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> int:
             stream.flush()
         if details.get("truncated"):
             print(f"aios: {details['truncated']} bytes of output left out", file=sys.stderr)
+        if details.get("profile_blocked"):
+            print(f"aios: {BLOCKED}", file=sys.stderr)
     if details.get("ended") == "timeout":
         return TIMED_OUT
     return int(answer["exit_status"])

@@ -77,7 +77,8 @@ _aios() {
         esac
         ;;
     approve | reject) word="$(_aios_requests) --help" ;;
-    approvals | status) word="--json --help" ;;
+    approvals) word="grants revoke --watch --json --help" ;;
+    status) word="--json --help" ;;
     log) word="-n --json --help" ;;
     memory) word="search add list -n --json --help" ;;
     history)

@@ -58,3 +58,5 @@ complete -c aios -n "__fish_seen_subcommand_from history" -l action -xa 'install
 complete -c aios -n "__fish_seen_subcommand_from history" -l object -x
 complete -c aios -n "__fish_seen_subcommand_from history" -l failed
 complete -c aios -n "__fish_seen_subcommand_from history" -l everyone
+complete -c aios -n "__fish_seen_subcommand_from approvals" -a 'grants revoke'
+complete -c aios -n "__fish_seen_subcommand_from approvals" -l watch -d 'ask about each as it comes'
