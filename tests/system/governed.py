@@ -123,7 +123,7 @@ def events(sandbox: Sandbox, job: str) -> list[str]:
 
 def last_job(sandbox: Sandbox, command: str) -> str:
     """The id of the latest command with these bytes."""
-    found = sandbox.journal("--unit=aios-exec@*", f"AIOS_COMMAND={command}")
+    found = sandbox.journal("--lines=1", "--unit=aios-exec@*", f"AIOS_COMMAND={command}")
     return str(found[-1]["AIOS_ID"]) if found else ""
 
 

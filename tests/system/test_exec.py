@@ -298,11 +298,18 @@ def test_a_killed_exec_finds_its_command_again(sandbox: Sandbox) -> None:
 
 
 def test_a_command_that_ended_while_exec_was_dead_keeps_its_result(sandbox: Sandbox) -> None:
-    command = "sleep 1; false"
-    waiting, job = started(sandbox, command)
-    kill_exec(sandbox)
-    assert end(waiting).error
-    until(lambda: "exited" in units(sandbox))
+    drop_in = "/run/systemd/system/aios-exec@.service.d/dead.conf"
+    sandbox.run(["mkdir", "-p", drop_in.rpartition("/")[0]])
+    sandbox.run(["tee", drop_in], input="[Service]\nRestart=no\n")
+    sandbox.run(["systemctl", "daemon-reload"])
+    try:
+        waiting, job = started(sandbox, "sleep 4; false")
+        kill_exec(sandbox)
+        assert end(waiting).error
+        until(lambda: "exited" in units(sandbox))
+    finally:
+        sandbox.run(["rm", drop_in])
+        sandbox.run(["systemctl", "daemon-reload"])
     run(sandbox, "true")
     until(lambda: "finished" in events(sandbox, job))
     assert chain(sandbox, job)[-1]["AIOS_EXIT_STATUS"] == "1"
@@ -390,7 +397,7 @@ def test_many_at_once_leave_nothing(sandbox: Sandbox) -> None:
     run(sandbox, "true")
     pid = sandbox.sh("systemctl show -P MainPID aios-exec@aios.service")
     before = len(sandbox.sh(f"ls /proc/{pid}/fd").split())
-    waiting = [start(sandbox, f"sleep 0.5; echo {number}") for number in range(40)]
+    waiting = [start(sandbox, f"sleep 0.5; echo {number}") for number in range(60)]
     for number, process in enumerate(waiting):
         assert end(process).stdout == f"{number}\n"
     assert until(lambda: units(sandbox) == "")

@@ -304,6 +304,13 @@ class Authority:
 
     # Configuration
 
+    def set_user_rules(self, caller: Caller, text: str) -> None:
+        """The caller's own, who is a person on this host."""
+        if caller.machine:
+            raise NotAuthorized("people in a machine have no rules of their own")
+        self.require_human(caller)
+        self.layers.set_user_rules(caller.uid, text)
+
     def reload(self, caller: Caller) -> None:
         if not persons.sees_all(caller):
             raise NotAuthorized("only root and members of aios-admin may reload the policy")

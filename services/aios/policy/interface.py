@@ -204,6 +204,9 @@ class Policy1(Interface):
             raise InvalidOption(f"a reason has at most {MAX_REASON} characters")
         self._authority.reject(call.caller, request_id, reason)
 
+    async def SetUserRules(self, call: Call, toml: str) -> None:
+        self._authority.set_user_rules(call.caller, toml)
+
     async def ReloadConfig(self, call: Call) -> None:
         self._authority.reload(call.caller)
 

@@ -5,6 +5,7 @@ force, also over restarts: its text is kept in the state directory.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import structlog
 from aios import config
 from aios.config import Config
 from aios.errors import AiosError, ConfigError
-from aios.policy import durable
+from aios.policy import durable, tables, tools
 from aios.policy.decision import Decision
 from aios.policy.policy import SHIPPED, Policy
+from aios.policy.user_rules import Kept
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 log = structlog.get_logger()
@@ -33,14 +35,23 @@ class Judgement:
 
 
 class Layers:
-    """`administrator` is /etc/aios; a policy.toml in it replaces the shipped one."""
+    """`administrator` is /etc/aios; a policy.toml in it replaces the shipped one.
+
+    The tables of tools (`commands`) belong to the policy: they change and stay with it.
+    """
 
     def __init__(
-        self, state: Path, administrator: Path = config.ADMINISTRATOR, shipped: Path = SHIPPED
+        self,
+        state: Path,
+        administrator: Path = config.ADMINISTRATOR,
+        shipped: Path = SHIPPED,
+        commands: Sequence[Path] = tables.DIRECTORIES,
     ) -> None:
         self._state = durable.directory(state)
         self._administrator = administrator
         self._shipped = shipped
+        self._commands = commands
+        self._users = Kept(state / "users")
         self._policy: Policy | None = None
         self._seen: Fingerprint | None = None
         self.config = Config()
@@ -53,9 +64,12 @@ class Layers:
         shipped = replaced if replaced.exists() else self._shipped
         return [shipped, *config.files(self._administrator)]
 
+    def _tables(self) -> list[Path]:
+        return tables.files(self._commands)
+
     def _fingerprint(self) -> Fingerprint:
         found = []
-        for path in self._files():
+        for path in [*self._files(), *self._tables()]:
             try:
                 status = path.stat()
                 found.append((str(path), status.st_mtime_ns, status.st_ino, status.st_size))
@@ -69,7 +83,7 @@ class Layers:
         if now == self._seen:
             return
         try:
-            self._load(self._files())
+            self._load(self._files(), self._tables())
         except ConfigError as error:
             self.fault = error.message
             log.error("a policy file is rejected", reason=error.message)
@@ -89,8 +103,14 @@ class Layers:
         if self.fault:
             raise ConfigError(self.fault, hint="what was last good stays in force")
 
-    def _load(self, files: list[Path]) -> None:
-        policy, settings = Policy.load(files, shipped=files[0]), config.load(files[1:])
+    def _load(self, files: list[Path], commands: list[Path]) -> None:
+        # Self-tests are about the tools as they will be.
+        before = tools.use(tables.load(commands))
+        try:
+            policy, settings = Policy.load(files, shipped=files[0]), config.load(files[1:])
+        except ConfigError:
+            tools.use(before)
+            raise
         self._policy, self.config = policy, settings
 
     # The last good, over restarts
@@ -101,7 +121,9 @@ class Layers:
 
     def _keep(self) -> None:
         try:
-            text = json.dumps([[str(path), path.read_text()] for path in self._files()])
+            kept = [[str(path), path.read_text()] for path in self._files()]
+            kept += [[str(path), path.read_text()] for path in self._tables()]
+            text = json.dumps(kept)
             if not self._kept.exists() or self._kept.read_text() != text:
                 durable.write(self._kept, text)
         except (OSError, AiosError) as error:
@@ -111,20 +133,30 @@ class Layers:
         """The kept files are written out again, so that a rule's file and line can be read."""
         if not self._kept.exists():
             return
-        root, files = self._state / "last-good", []
+        root = self._state / "last-good"
+        files: list[Path] = []
+        commands: list[Path] = []
         for name, text in json.loads(self._kept.read_text()):
             path = root / name.lstrip("/")
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_text(text)
-            files.append(path)
+            (commands if path.parent.name == "commands" else files).append(path)
         try:
-            self._load(files)
+            self._load(files, commands)
         except ConfigError as error:
             # Written by an aios whose rules were others.
             log.error("the last good policy is not good any more", reason=error.message)
 
-    def check(self, command: str, machine: str, *, user: str, groups: frozenset[str]) -> Judgement:
-        """Without any good policy, everything needs approval."""
+    def check(
+        self,
+        command: str,
+        machine: str,
+        *,
+        user: str,
+        groups: frozenset[str],
+        uid: int | None = None,
+    ) -> Judgement:
+        """Without any good policy, everything needs approval. `uid`: whose own rules count too."""
         self.refresh()
         if self._policy is None:
             return Judgement(
@@ -134,7 +166,22 @@ class Layers:
                 f"no policy could be loaded: {self.fault}",
                 command,
             )
-        verdict = self._policy.check(command, machine, user=user, groups=groups)
+        own, fault = (None, "") if uid is None else self._users.of(self._policy, uid)
+        verdict = self._policy.check(command, machine, user=user, groups=groups, user_rules=own)
+        if fault and verdict.decision < Decision.REQUIRE_APPROVAL:
+            reason = f"{user}'s own rules are not good any more: {fault}"
+            return Judgement(
+                Decision.REQUIRE_APPROVAL, verdict.command, "built-in: own rules", reason,
+                verdict.normalized,
+            )  # fmt: skip
         return Judgement(
             verdict.decision, verdict.command, verdict.rule, verdict.reason, verdict.normalized
         )
+
+    def set_user_rules(self, uid: int, text: str) -> None:
+        """Raises ConfigError for rules that are not right."""
+        self.refresh()
+        if self._policy is None:
+            raise ConfigError(self.fault, hint="without a policy there is nothing to add rules to")
+        self._users.set(self._policy, uid, text)
+        log.info("a user's own rules are others now", uid=uid)
