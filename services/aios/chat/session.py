@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aios import durable
 from aios.caller import Caller
 from aios.errors import NotAuthorized, NotFound
 from aios.ids import is_id, new_id
@@ -107,9 +108,9 @@ class Store:
             file.flush()
             os.fsync(file.fileno())
         (draft / "log.jsonl").touch(mode=0o600)
-        _sync(draft)
+        durable.sync(draft)
         draft.rename(self._directory / session_id)
-        _sync(self._directory)
+        durable.sync(self._directory)
         return Session(self._directory / session_id)
 
     def open(self, caller: Caller, session_id: str) -> Session:
@@ -132,11 +133,3 @@ class Store:
             draft = not is_id(directory.name) or not log.exists()
             if draft or log.stat().st_mtime < oldest:
                 shutil.rmtree(directory)
-
-
-def _sync(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -19,7 +19,7 @@ from systemd import journal
 from aios.audit_ids import MessageId
 from aios.bus import Bus
 from aios.errors import AuditUnavailable, Unavailable
-from aios.exec import durable
+from aios.exec import disk
 from aios.exec.job import Job
 from aios.exec.unit import Ended, Result
 from aios.text import visible
@@ -68,7 +68,7 @@ class Audit:
         self._bus = bus
         self._path = state / "audit-head.json"
         try:
-            self._head: dict[str, str] = durable.read(self._path)
+            self._head: dict[str, str] = disk.read(self._path)
         except FileNotFoundError:
             self._head = {}
         except (OSError, ValueError) as error:
@@ -127,7 +127,7 @@ class Audit:
             raise
 
     def _keep(self, head: dict[str, str]) -> None:
-        durable.write(self._path, head)
+        disk.write(self._path, head)
         self._head = head
 
     def _send(self, fields: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from aios.errors import AiosError, InvalidOption
-from aios.exec import durable
+from aios.exec import disk
 from aios.exec.job import Job
 from aios.exec.unit import Result
 
@@ -54,7 +54,7 @@ class History:
 
     def add(self, event: dict[str, Any]) -> None:
         """Durable when it returns. The same id again is the same row."""
-        durable.write(self._directory / f"{event['id']}.json", event)
+        disk.write(self._directory / f"{event['id']}.json", event)
 
     def deliver(self) -> None:
         """Starts a round of delivery, or has the one that runs look once more."""
@@ -74,7 +74,7 @@ class History:
     async def _one(self, path: Path) -> bool:
         """Whether to go on with the next."""
         try:
-            event = durable.read(path)
+            event = disk.read(path)
         except (OSError, ValueError) as error:
             log.error("a history row cannot be read", file=str(path), reason=str(error))
             _set_aside(path)

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from aios.exec import durable
+from aios.exec import disk
 
 log = structlog.get_logger()
 
@@ -60,7 +60,7 @@ class Jobs:
     def keep(self, job: Job, **changes: Any) -> Job:
         """The job with these changes, once they are on disk."""
         job = replace(job, **changes)
-        durable.write(self._path(job), asdict(job))
+        disk.write(self._path(job), asdict(job))
         return job
 
     def over(self, job: Job) -> None:
@@ -71,7 +71,7 @@ class Jobs:
         found = []
         for path in sorted(self._directory.glob("*.json")):
             try:
-                data = durable.read(path)
+                data = disk.read(path)
                 data["unenforced"] = tuple(data["unenforced"])
                 found.append(Job(**{**data, "step": Step(data["step"])}))
             except (OSError, ValueError, TypeError, KeyError) as error:

@@ -16,7 +16,7 @@ import structlog
 
 from aios.caller import Caller
 from aios.errors import Busy
-from aios.policy import durable
+from aios.policy import disk
 
 MAX_LIVE = 100
 """Delegations that one person may have open."""
@@ -37,7 +37,7 @@ class Delegations:
     def __init__(
         self, directory: Path, bus_id: str, present: Callable[[str], Awaitable[bool]]
     ) -> None:
-        self._directory = durable.directory(directory)
+        self._directory = disk.directory(directory)
         self._bus_id = bus_id
         self._present = present
         self._live: dict[str, Delegation] = {}
@@ -72,7 +72,7 @@ class Delegations:
         made = Delegation(secrets.token_urlsafe(24), session, machine, person)
         if person.bus_name:
             content = {**asdict(made), "bus": self._bus_id}
-            durable.write(self._path(made), json.dumps(content))
+            disk.write(self._path(made), json.dumps(content))
         if on_end:
             self._on_end[made.id] = on_end
         self._live[made.id] = made

@@ -19,7 +19,7 @@ from aios.binding import binding
 from aios.caller import Caller
 from aios.errors import Busy, InvalidOption, NotFound
 from aios.ids import new_id
-from aios.policy import durable
+from aios.policy import disk
 from aios.policy.polkit import start_time
 from aios.policy.reader import read
 from aios.policy.requests import Request, now_usec
@@ -129,7 +129,7 @@ class Grants:
     def __init__(
         self, directory: Path, bus_id: str, present: Callable[[str], Awaitable[bool]]
     ) -> None:
-        self._directory = durable.directory(directory)
+        self._directory = disk.directory(directory)
         self._bus_id = bus_id
         self._present = present
         self._live: dict[str, Grant] = {}
@@ -174,7 +174,7 @@ class Grants:
             holder=request.holder, by_uid=by.uid, by_user=by.user, created_usec=now,
             expires_usec=now + LIFE_USEC,
         )  # fmt: skip
-        durable.write(self._path(grant), json.dumps({**asdict(grant), "bus": self._bus_id}))
+        disk.write(self._path(grant), json.dumps({**asdict(grant), "bus": self._bus_id}))
         self._live[grant.id] = grant
         log.info("granted for a session", id=grant.id, command=grant.command, by=grant.by_user)
         return grant

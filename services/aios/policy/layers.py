@@ -14,7 +14,7 @@ import structlog
 from aios import config
 from aios.config import Config
 from aios.errors import AiosError, ConfigError
-from aios.policy import durable, tables, tools
+from aios.policy import disk, tables, tools
 from aios.policy.decision import Decision
 from aios.policy.policy import SHIPPED, Policy
 from aios.policy.user_rules import Kept
@@ -47,7 +47,7 @@ class Layers:
         shipped: Path = SHIPPED,
         commands: Sequence[Path] = tables.DIRECTORIES,
     ) -> None:
-        self._state = durable.directory(state)
+        self._state = disk.directory(state)
         self._administrator = administrator
         self._shipped = shipped
         self._commands = commands
@@ -125,7 +125,7 @@ class Layers:
             kept += [[str(path), path.read_text()] for path in self._tables()]
             text = json.dumps(kept)
             if not self._kept.exists() or self._kept.read_text() != text:
-                durable.write(self._kept, text)
+                disk.write(self._kept, text)
         except (OSError, AiosError) as error:
             log.warning("the policy in force could not be kept", reason=str(error))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from aios.errors import Busy, InvalidOption, NotFound
-from aios.policy import durable
+from aios.policy import disk
 
 NOBODY = 2**32 - 1
 """(uid_t) -1: no human ended the request."""
@@ -80,7 +80,7 @@ class Requests:
     """The requests in `directory`, with a timer for each pending one. Needs a running loop."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = durable.directory(directory)
+        self._directory = disk.directory(directory)
         self._requests: dict[str, Request] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._ended: dict[str, asyncio.Event] = {}
@@ -115,7 +115,7 @@ class Requests:
             self._keep(request)
 
     def _write(self, request: Request) -> None:
-        durable.write(self._directory / f"{request.id}.json", json.dumps(asdict(request)))
+        disk.write(self._directory / f"{request.id}.json", json.dumps(asdict(request)))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """`watcher` hears of each new request and each outcome, in order, until the function

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aios.errors import ConfigError
-from aios.policy import durable
+from aios.policy import disk
 from aios.policy.policy import Policy, UserRules
 from aios.policy.users import PATH
 
@@ -41,8 +41,8 @@ class Kept:
         if size > MAX_BYTES:
             raise ConfigError(f"{PATH}:1: a user's rules have at most 64 KiB")
         rules = policy.load_user(text)
-        durable.directory(self._directory)
-        durable.write(self._path(uid), text)
+        disk.directory(self._directory)
+        disk.write(self._path(uid), text)
         self._read[uid] = _Read(policy, rules, "")
 
     def of(self, policy: Policy, uid: int) -> tuple[UserRules | None, str]:
