@@ -11,6 +11,7 @@ import contextlib
 import json
 import socket
 import struct
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -31,6 +32,9 @@ _RANGES = {
     "y": (0, 2**8), "q": (0, 2**16), "u": (0, 2**32), "t": (0, 2**64),
     "n": (-(2**15), 2**15), "i": (-(2**31), 2**31), "x": (-(2**63), 2**63),
 }  # fmt: skip
+
+# Python 3.13 and later remove a socket's file when its server closes; these files are systemd's.
+_KEEP: Mapping[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 
 Identify = Callable[[int, int], Awaitable[Caller]]
 Busy = Callable[[], contextlib.AbstractContextManager[None]]
@@ -120,7 +124,7 @@ class VarlinkServer:
         for listening in sockets:
             listening.setblocking(False)
             self._servers.append(
-                await loop.create_unix_server(lambda: Connection(self), sock=listening)
+                await loop.create_unix_server(lambda: Connection(self), sock=listening, **_KEEP)
             )
 
     def close(self) -> None:
