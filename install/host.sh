@@ -41,6 +41,8 @@ _install_files() {
     for unit in units/*.service units/*.socket; do
         put "$unit" /usr/lib/systemd/system
     done
+    # Enabled by whoever wants it.
+    put units/user/*.service /usr/lib/systemd/user
     put units/systemd-nspawn@.service.d/10-aios.conf /usr/lib/systemd/system/systemd-nspawn@.service.d
     put units/aios.catalog /usr/lib/systemd/catalog
     put units/dbus/org.aios.conf /usr/share/dbus-1/system.d

@@ -35,6 +35,8 @@ class Chat:
 class Policy:
     approval_timeout: int = 300
     """Seconds until a pending request refuses itself."""
+    console_notify: bool = False
+    """Show each on the consoles and terminals of who may approve it."""
 
 
 @dataclass(frozen=True)

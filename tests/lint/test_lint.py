@@ -14,6 +14,7 @@ BIN = Path(sys.prefix) / "bin"
 EXPOSURE = {
     "aios-attach@.service": 10,
     "aios-chat.service": 17,
+    "aios-console-notify@.service": 12,
     "aios-exec@.service": 32,
     "aios-memory.service": 8,
     "aios-policy.service": 8,

@@ -8,6 +8,7 @@ from aios.bus import DAEMON, DAEMON_PATH
 from aios.caller import Caller
 from aios.interface import Interface
 from aios.policy.authority import Authority
+from aios.policy.console import Console
 from aios.policy.delegations import Delegations
 from aios.policy.grants import Grants
 from aios.policy.interface import Policy1
@@ -35,6 +36,8 @@ def main() -> int:
             grants=Grants(state / "grants", bus_id, bus.name_has_owner),
             ask=ask,
         )
+        wanted = Console(bus, lambda: authority.layers.config.policy.console_notify)
+        authority.requests.watch(wanted)
         return [Policy1(authority)]
 
     return service.run(setup)

@@ -26,7 +26,7 @@ def _list(arguments: Sequence[str]) -> int:
     parser = ArgumentParser(
         prog="aios approvals",
         description="Commands that wait for a human, the oldest first.",
-        usage="aios approvals [--watch] [--json]\n"
+        usage="aios approvals [--watch [--notify]] [--json]\n"
         "       aios approvals grants [--json]\n"
         "       aios approvals revoke ID…",
         epilog="`grants` lists what was granted for a session, `revoke` ends such a grant.",
@@ -35,6 +35,11 @@ def _list(arguments: Sequence[str]) -> int:
         "--watch",
         action="store_true",
         help="on a terminal ask about each as it comes; else, or with --json, a line each",
+    )
+    parser.add_argument(
+        "--notify",
+        action="store_true",
+        help="with --watch: a desktop notification each (the user unit aios-approvals.service)",
     )
     parser.add_argument("--json", action="store_true", default=False, help="one list of objects")
     actions = parser.add_subparsers(dest="action", metavar="grants|revoke")
@@ -49,6 +54,12 @@ def _list(arguments: Sequence[str]) -> int:
         for grant_id in given.ids:
             place.call("policy", f"{place.POLICY}.RevokeGrant", {"id": grant_id})
         return 0
+    if given.notify:
+        if not given.watch or given.json:
+            parser.error("--notify goes with --watch, and without --json")
+        from aios.client import notify
+
+        return notify.run(Terminal())
     if given.watch:
         terminal = Terminal()
         if terminal.has_person and not given.json:

@@ -77,7 +77,7 @@ _aios() {
         esac
         ;;
     approve | reject) word="$(_aios_requests) --help" ;;
-    approvals) word="grants revoke --watch --json --help" ;;
+    approvals) word="grants revoke --watch --notify --json --help" ;;
     status) word="--json --help" ;;
     log) word="-n --json --help" ;;
     memory) word="search add list -n --json --help" ;;

@@ -60,3 +60,4 @@ complete -c aios -n "__fish_seen_subcommand_from history" -l failed
 complete -c aios -n "__fish_seen_subcommand_from history" -l everyone
 complete -c aios -n "__fish_seen_subcommand_from approvals" -a 'grants revoke'
 complete -c aios -n "__fish_seen_subcommand_from approvals" -l watch -d 'ask about each as it comes'
+complete -c aios -n "__fish_seen_subcommand_from approvals" -l notify -d 'as desktop notifications'
