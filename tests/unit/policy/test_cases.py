@@ -33,11 +33,32 @@ def test_case(shipped: Policy, command: str, decision: str, why: str) -> None:
 
 
 def test_no_technique_gets_past(shipped: Policy) -> None:
-    rows = [json.loads(text) for text in (CASES / "techniques.jsonl").read_text().splitlines()]
+    texts = [
+        text for path in sorted(CASES.glob("*.jsonl")) for text in path.read_text().splitlines()
+    ]
+    rows = [case for case in map(json.loads, texts) if "at_least" in case]
     for case in rows:
         verdict = shipped.check(case["command"], "aios", user="me")
         assert verdict.decision >= Decision(case["at_least"]), case
     assert len(rows) > 400
+
+
+HELD = ["systemctl stop*", "ip link set*", "nft flush*", "modprobe*", "docker rm*"]
+
+
+def test_a_technique_hides_no_family_from_a_rule(tmp_path: Path) -> None:
+    """What is only held could be held for being unclear: denied, it has to be found."""
+    strict = tmp_path / "strict.toml"
+    strict.write_text(f"[permissions]\ndeny = {json.dumps(HELD)}\n")
+    policy = Policy.load([SHIPPED, strict])
+    rows = [json.loads(text) for text in (CASES / "families.jsonl").read_text().splitlines()]
+    missed = [
+        case["command"]
+        for case in rows
+        if "decision" in case
+        and policy.check(case["command"], "aios", user="me").decision is not Decision.DENY
+    ]
+    assert not missed
 
 
 def test_everyday_lines_are_allowed(shipped: Policy) -> None:
