@@ -21,8 +21,8 @@ STUBS = (
 STUB = """#!/lib/bash
 printf '%s\\0' "$LINE_ID" "$#" "${0##*/}" "$@" >&9
 """
-# Standard input stays silent: reading it is a way to wait. Being process 1 it adopts what the
-# lines left in the background, and is done when nothing but itself is left.
+# Standard input stays silent: reading it is a way to wait. A line has a second, and so has what it
+# leaves in the background; all of it is done when nothing but process 1, which this is, is left.
 DRIVER = """
 exec 7<&0
 set -m
@@ -32,7 +32,6 @@ while IFS= read -r -d '' line <&8; do
     child=$!
     { read -r -t 1; kill -9 -- "-$child"; } <&7 8<&- 9>&- &
     wait "$child"
-    kill -9 -- "-$!"
     number=$((number + 1))
 done
 echo "$number"
