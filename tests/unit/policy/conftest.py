@@ -48,11 +48,11 @@ class Jail:
     def __init__(self, where: Path) -> None:
         self.tree, self.inside = where / "tree", where / "inside"
         self.lines, self.seen = where / "lines", where / "seen"
-        for name in ("lib", "stubs", "work", "dev"):
+        for name in ("lib", "stubs", "yard", "dev"):
             (self.tree / name).mkdir(parents=True)
         self.inside.mkdir()
         for name in ("one", "two"):  # something for globs to find
-            (self.tree / "work" / name).touch()
+            (self.tree / "yard" / name).touch()
         (self.tree / "dev/null").touch()
         (self.tree / "lib/driver").write_text(DRIVER)
         shutil.copy(BASH or "", self.tree / "lib/bash")

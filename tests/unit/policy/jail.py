@@ -45,7 +45,7 @@ def main() -> None:
     shutil.copytree(tree, inside, dirs_exist_ok=True)
     mount(Path("/dev/null"), inside / "dev/null", "", MS_BIND, "")
     os.chroot(inside)
-    os.chdir("/work")
+    os.chdir("/yard")
     checked(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     if os.getuid() == 0:
         os.setgroups([])

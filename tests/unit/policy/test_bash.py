@@ -74,7 +74,7 @@ def test_the_jail_is_one(jail: Jail) -> None:
     lines = [
         "ls $UID $EUID",
         "ls /* /dev/*",
-        "echo x > /x; echo x > /work/x; echo x > /lib/bash; ls /x /work/*",
+        "echo x > /x; echo x > /yard/x; echo x > /lib/bash; ls /x /yard/*",
         "ls a & ls 'b c' \"\"",
         ": < /dev/tcp/127.0.0.1/22 && ls reached",
         "rm -rf /",
@@ -83,8 +83,8 @@ def test_the_jail_is_one(jail: Jail) -> None:
     ]
     ran = jail.run(lines)
     assert ran[0] == [("ls", "65534", "65534")]
-    assert {*ran[1][0]} <= {"ls", "/dev", "/lib", "/lib64", "/usr", "/stubs", "/work", "/dev/null"}
-    assert ran[2] == [("ls", "/x", "/work/one", "/work/two")]
+    assert {*ran[1][0]} <= {"ls", "/dev", "/lib", "/lib64", "/usr", "/stubs", "/yard", "/dev/null"}
+    assert ran[2] == [("ls", "/x", "/yard/one", "/yard/two")]
     assert sorted(ran[3]) == [("ls", "a"), ("ls", "b c", "")]
     assert 4 not in ran
     assert ran[5] == [("rm", "-rf", "/")]
