@@ -1,14 +1,16 @@
 """Values on their way to and from the bus; the bus itself is tested in the sandbox."""
 
+import contextlib
 from typing import Any
 
 import pytest
+from dbus_next.constants import MessageType
 from dbus_next.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aios import contract
-from aios.bus import body, from_dbus, variant
+from aios.bus import DAEMON, Bus, body, from_dbus, variant
 from aios.ids import bus_label, exec_bus_name, is_id, is_machine, new_id
 
 VALUES: Any = st.recursive(
@@ -86,3 +88,21 @@ def test_ids() -> None:
     first, second = new_id(), new_id()
     assert is_id(first) and first != second
     assert not is_id(first.lower()) and not is_id(first + "0") and not is_id("../" + first[3:])
+
+
+@pytest.mark.parametrize(
+    ("sender", "destination", "heard"),
+    [(":1.5", None, True), (DAEMON, ":1.9", True), (":1.5", ":1.9", False)],
+)
+def test_a_signal_that_somebody_sends_by_name_is_not_believed(
+    sender: str, destination: str | None, heard: bool
+) -> None:
+    bus = Bus(None, contextlib.nullcontext)
+    bodies: list[object] = []
+    bus._signals["a.b", "C"] = [lambda _path, values: bodies.append(values)]
+    message = Message(
+        message_type=MessageType.SIGNAL, path="/a", interface="a.b", member="C", signature="s",
+        body=["x"], sender=sender, destination=destination,
+    )  # fmt: skip
+    bus._on_message(message)
+    assert bodies == ([["x"]] if heard else [])
