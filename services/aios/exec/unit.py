@@ -6,6 +6,7 @@ killed exec finds it again. systemd supervises, limits and kills; here is only w
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +25,9 @@ UNKNOWN = 2**64 - 1
 CLD_EXITED = 1
 PRE_EXEC = range(200, 244)
 """What systemd itself exits with when it cannot get as far as the command (systemd.exec(5))."""
-STOP_USEC = 2_000_000
+GRACE_SECONDS = 2
+"""What each of SIGINT and SIGTERM is given before the next."""
+STOP_USEC = GRACE_SECONDS * 1_000_000
 
 Property = tuple[str, tuple[str, Any]]
 """(name, (signature, value)), as StartTransientUnit takes them."""
@@ -38,7 +41,12 @@ RESULT = {
     "ExecMainStartTimestampMonotonic": SERVICE,
     "ExecMainExitTimestampMonotonic": SERVICE,
 }
-ACCOUNTS = {"CPUUsageNSec": SERVICE, "MemoryPeak": SERVICE}
+ACCOUNTS = {
+    "CPUUsageNSec": SERVICE,
+    "MemoryPeak": SERVICE,
+    "IOReadBytes": SERVICE,
+    "IOWriteBytes": SERVICE,
+}
 
 
 class Ended(StrEnum):
@@ -67,6 +75,8 @@ class Result:
     duration_usec: int | None = None
     cpu_usec: int | None = None
     memory_peak: int | None = None
+    io_read_bytes: int | None = None
+    io_write_bytes: int | None = None
     invocation_id: str = ""
 
 
@@ -98,6 +108,8 @@ class Unit:
         self._path = object_path(self.name)
         self._changed = asyncio.Event()
         """It may have ended, or the link is lost."""
+        self._waiting = asyncio.Lock()
+        self._result: Result | None = None
 
     def _on_signal(self, body: tuple[Any, ...]) -> None:
         if not body or body[1].get("SubState", ("s", ""))[1] in ("exited", "dead", "failed"):
@@ -134,7 +146,16 @@ class Unit:
             raise NoSuchUnit(self.name) from error
 
     async def wait(self) -> Result:
-        """The result, once its last process is gone. Raises LinkLost or NoSuchUnit."""
+        """The result, once its last process is gone; to each of several who wait. Raises LinkLost
+        or NoSuchUnit."""
+        async with self._waiting:
+            if self._result is None:
+                # Somebody may have given up waiting in the middle of looking.
+                self._changed.set()
+                self._result = await self._end()
+            return self._result
+
+    async def _end(self) -> Result:
         accounts: dict[str, Any] = {}
         while True:
             await self._changed.wait()
@@ -155,16 +176,30 @@ class Unit:
         self._clear(failed=state == "failed")
         return result(properties)
 
+    async def kill(self, number: int) -> None:
+        """Sends a signal to all its processes, those that left their session among them."""
+        # There may be none any more, which is as good.
+        with contextlib.suppress(RemoteError):
+            await self._link.call(MANAGER, "KillUnit", "ssi", self.name, "all", number)
+
+    async def cancel(self) -> Result:
+        """SIGINT, then what `stop` does; the result once its last process is gone."""
+        await self.kill(signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                return await self.wait()
+        return await self.stop()
+
+    async def stop(self) -> Result:
+        """SIGTERM to all its processes, then SIGKILL; the result once the last is gone."""
+        await self._stop()
+        self._changed.set()
+        return await self.wait()
+
     async def _stop(self) -> None:
         # It may be gone by itself, which is as good.
         with contextlib.suppress(RemoteError):
             await self._link.call(MANAGER, "StopUnit", "ss", self.name, "replace")
-
-    async def stop(self) -> Result:
-        """Stops all its processes (SIGTERM, then SIGKILL)."""
-        await self._stop()
-        self._changed.set()
-        return await self.wait()
 
     async def _properties(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         replies = [
@@ -203,8 +238,8 @@ def result(properties: dict[str, Any]) -> Result:
         return LOST  # never forked; or unknown to systemd, which makes up an object for any name
     began = known(properties["ExecMainStartTimestampMonotonic"])
     over = known(properties["ExecMainExitTimestampMonotonic"])
-    signal = status if code != CLD_EXITED else None
-    how = Ended.EXIT if signal is None else Ended.SIGNAL
+    killed_by = status if code != CLD_EXITED else None
+    how = Ended.EXIT if killed_by is None else Ended.SIGNAL
     match properties["Result"]:
         case "timeout":
             how = Ended.TIMEOUT
@@ -217,10 +252,12 @@ def result(properties: dict[str, Any]) -> Result:
         in_doubt=code == CLD_EXITED
         and status in PRE_EXEC
         and properties["ActiveEnterTimestampMonotonic"] == 0,
-        status=status if signal is None else 128 + signal,
-        signal=signal,
+        status=status if killed_by is None else 128 + killed_by,
+        signal=killed_by,
         duration_usec=over - began if began and over else None,
         cpu_usec=cpu // 1000 if cpu is not None else None,
         memory_peak=known(properties["MemoryPeak"]),
+        io_read_bytes=known(properties["IOReadBytes"]),
+        io_write_bytes=known(properties["IOWriteBytes"]),
         invocation_id=bytes(invocation).hex(),
     )

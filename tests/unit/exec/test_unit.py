@@ -8,6 +8,7 @@ ENDED: dict[str, Any] = {
     "ActiveEnterTimestampMonotonic": 5, "InvocationID": bytes(range(16)), "Result": "success",
     "ExecMainCode": 1, "ExecMainStatus": 0, "ExecMainStartTimestampMonotonic": 1000,
     "ExecMainExitTimestampMonotonic": 3500, "CPUUsageNSec": 2_000_000, "MemoryPeak": None,
+    "IOReadBytes": UNKNOWN, "IOWriteBytes": 4096,
 }  # fmt: skip
 
 
@@ -21,6 +22,7 @@ def test_success() -> None:
     read = result(ENDED)
     assert (read.ended, read.status, read.signal) == (Ended.EXIT, 0, None)
     assert (read.duration_usec, read.cpu_usec, read.memory_peak) == (2500, 2000, None)
+    assert (read.io_read_bytes, read.io_write_bytes) == (None, 4096)
     assert read.invocation_id == bytes(range(16)).hex()
 
 
