@@ -6,13 +6,13 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from aios.client.varlink import ClientError, Connection
-from aios.errors import AiosError, NotFound, Unavailable
-from aios.memory import memories, schema, search
+from aios.errors import AiosError, InvalidOption, NotFound, Unavailable
+from aios.memory import batch, memories, schema, search
 from aios.memory.memories import DEFAULT_LIMIT, MAX_LIMIT, Draft, Memory
 from aios.text import visible
 
@@ -20,6 +20,7 @@ SOCKET = "/run/aios/memory.sock"
 SERVICE_FILE = Path("/var/lib/aios/memory/memory.db")
 INTERFACE = "org.aios.Memory1."
 FAILED = 1
+WRITING = ("create", "update", "delete", "import")
 
 
 class Store(Protocol):
@@ -85,6 +86,12 @@ class File:
 
     def search(self, query: str, limit: int, offset: int) -> list[dict[str, Any]]:
         return _fields(search.search(self._db, query, limit=limit, offset=offset))
+
+    def import_lines(self, lines: Iterable[str]) -> dict[str, int]:
+        return dict(batch.import_lines(self._db, lines))
+
+    def search_lines(self, lines: Iterable[str], limit: int) -> Iterator[dict[str, Any]]:
+        return batch.search_lines(self._db, lines, limit=limit)
 
 
 def _fields(found: list[Memory]) -> list[dict[str, Any]]:
@@ -160,11 +167,42 @@ def run(store: Store, given: argparse.Namespace) -> tuple[Any, str]:
         case "stats":
             counted = stats(store)
             return counted, "\n".join(f"{name}: {visible(str(n))}" for name, n in counted.items())
+        case "import":
+            with read_lines(given.file) as lines:
+                counted = own_file(store).import_lines(lines)
+            return counted, ", ".join(f"{n} {name}" for name, n in counted.items())
         case "search":
             found = store.search(given.query, given.limit, given.offset)
         case _:
             found = store.recent(given.limit, given.offset)
     return found, "\n".join(map(summary, found)) or "nothing found"
+
+
+def own_file(store: Store) -> File:
+    if not isinstance(store, File):
+        raise InvalidOption("only a database file does this", hint="aigpt --db FILE …")
+    return store
+
+
+@contextlib.contextmanager
+def read_lines(file: str) -> Iterator[Iterable[str]]:
+    """Lines end with a newline and nothing else: JSON may hold U+2028 as it is."""
+    if file == "-":
+        with open(0, encoding="utf-8", errors="replace", newline="\n", closefd=False) as lines:
+            yield lines
+        return
+    try:
+        with Path(file).open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            yield lines
+    except OSError as error:
+        raise NotFound(f"{file}: {error.strerror}") from error
+
+
+def answer(store: Store, limit: int) -> None:
+    """A line as soon as it is known: who asks may wait for one answer before the next question."""
+    with read_lines("-") as lines:
+        for found in own_file(store).search_lines(lines, limit):
+            print(json.dumps(found, ensure_ascii=False), flush=True)
 
 
 def options(given: argparse.Namespace) -> dict[str, Any]:
@@ -207,7 +245,16 @@ def parser() -> argparse.ArgumentParser:
     delete.add_argument("id", metavar="ID")
     commands.add_parser("list", parents=[page], help="memories, newest first")
     find = commands.add_parser("search", parents=[page], help="memories by words, best first")
-    find.add_argument("query", metavar="QUERY")
+    what = find.add_mutually_exclusive_group(required=True)
+    what.add_argument("query", metavar="QUERY", nargs="?")
+    what.add_argument(
+        "--batch",
+        action="store_true",
+        help='answer the questions on stdin, {"id", "query"} a line; with --db only',
+    )
+    take = commands.add_parser("import", help="take in many memories; with --db only")
+    take.add_argument("--format", choices=("jsonl",), required=True)
+    take.add_argument("file", metavar="FILE", help="- is stdin")
     commands.add_parser("stats", help="how many memories there are")
     for command in commands.choices.values():
         # After the command too; the default must not undo one before it.
@@ -230,7 +277,10 @@ def _number(low: int, high: int) -> Any:
 def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
-        with open_store(given.db, writes=given.command in ("create", "update", "delete")) as store:
+        with open_store(given.db, writes=given.command in WRITING) as store:
+            if given.command == "search" and given.batch:
+                answer(store, given.limit)
+                return 0
             result, text = run(store, given)
     except (AiosError, ClientError) as error:
         complain(error.message, error.hint)

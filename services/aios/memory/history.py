@@ -81,6 +81,12 @@ def moment(text: str) -> str:
 
 def record(connection: sqlite3.Connection, event: Event, actions: Sequence[Tagged]) -> None:
     """Idempotent by id: exec tells it again when it has seen no answer."""
+    with transaction(connection):
+        insert(connection, event, actions)
+
+
+def insert(connection: sqlite3.Connection, event: Event, actions: Sequence[Tagged]) -> bool:
+    """Within a transaction; False if the id is known."""
     tagged = actions or [Tagged(OTHER)]
     main = min(tagged, key=lambda one: MINOR.index(one.action) if one.action in MINOR else -1)
     values = {
@@ -90,24 +96,20 @@ def record(connection: sqlite3.Connection, event: Event, actions: Sequence[Tagge
         "objects": _text(main.objects),
         "recorded_at": now(),
     }
-    with transaction(connection):
-        new = connection.execute(
-            "INSERT OR IGNORE INTO commands(id, command, machine, uid, user, session, decision,"
-            " rule, profile, exit_status, ended, started_at, duration_usec, cpu_usec, cwd, purpose,"
-            " action, objects, recorded_at) VALUES (:id, :command, :machine, :uid, :user, :session,"
-            " :decision, :rule, :profile, :exit_status, :ended, :started_at, :duration_usec,"
-            " :cpu_usec, :cwd, :purpose, :action, :objects, :recorded_at)",
-            values,
-        ).rowcount
-        if new:
-            connection.executemany(
-                "INSERT INTO command_actions(command_id, place, action, objects)"
-                " VALUES (?, ?, ?, ?)",
-                [
-                    (event.id, place, one.action, _text(one.objects))
-                    for place, one in enumerate(tagged)
-                ],
-            )
+    new = connection.execute(
+        "INSERT OR IGNORE INTO commands(id, command, machine, uid, user, session, decision,"
+        " rule, profile, exit_status, ended, started_at, duration_usec, cpu_usec, cwd, purpose,"
+        " action, objects, recorded_at) VALUES (:id, :command, :machine, :uid, :user, :session,"
+        " :decision, :rule, :profile, :exit_status, :ended, :started_at, :duration_usec,"
+        " :cpu_usec, :cwd, :purpose, :action, :objects, :recorded_at)",
+        values,
+    ).rowcount
+    if new:
+        connection.executemany(
+            "INSERT INTO command_actions(command_id, place, action, objects) VALUES (?, ?, ?, ?)",
+            [(event.id, place, one.action, _text(one.objects)) for place, one in enumerate(tagged)],
+        )
+    return bool(new)
 
 
 _SELECT = """

@@ -1,0 +1,119 @@
+"""Many records and many questions, a JSON object a line. Standard library only.
+
+In: `{"id", "content", "created_at", "session"?}`, and with `"kind": "command"` also `machine` and
+`exit_status`; what is not given is made. Questions: `{"id", "query", "now"?}`, answered in their
+order by `{"id", "memories": [{"id", "score", …}]}`.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from aios.errors import InvalidOption
+from aios.memory import history, memories, search
+from aios.memory.history import Event, moment
+from aios.memory.memories import Draft, Source, index, new_id
+from aios.memory.schema import transaction
+
+CHUNK = 5000
+COMMAND = "command"
+_COUNT = ("memories", "commands", "known")
+
+
+def import_lines(connection: sqlite3.Connection, lines: Iterable[str]) -> dict[str, int]:
+    """How many were new, and how many known by their id. Lines before one that is not understood
+    (InvalidOption names it) are kept."""
+    counted = dict.fromkeys(_COUNT, 0)
+    numbered = ((place, line) for place, line in enumerate(lines, 1) if line.strip())
+    while chunk := list(islice(numbered, CHUNK)):
+        records = [(place, _object(place, line)) for place, line in chunk]
+        with transaction(connection):
+            for place, record in records:
+                try:
+                    counted[_import(connection, record)] += 1
+                except (InvalidOption, TypeError, KeyError) as error:
+                    raise InvalidOption(f"line {place}: {error}") from error
+            index(connection)
+    return counted
+
+
+def _object(place: int, line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise InvalidOption(f"line {place} is not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise InvalidOption(f"line {place} is not a JSON object")
+    return record
+
+
+def _import(connection: sqlite3.Connection, record: Mapping[str, Any]) -> str:
+    if record.get("kind") == COMMAND:
+        return _import_command(connection, record)
+    draft = Draft.of(
+        record["content"],
+        ai_interpretation=record.get("ai_interpretation"),
+        priority_score=record.get("priority_score"),
+        related_entities=record.get("related_entities"),
+    )
+    created = moment(record["created_at"]) if record.get("created_at") else memories.now()
+    memory_id = str(record.get("id") or new_id())
+    new = connection.execute(
+        "INSERT OR IGNORE INTO memories(id, content, ai_interpretation, priority_score, created_at,"
+        " updated_at, related_entities) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            memory_id, draft.content, draft.ai_interpretation, draft.priority_score, created,
+            created, json.dumps(draft.related_entities) if draft.related_entities else None,
+        ),
+    ).rowcount  # fmt: skip
+    if not new:
+        return "known"
+    if record.get("session") or record.get("machine"):
+        source = Source(
+            str(record.get("machine") or ""), str(record.get("user") or ""), os.getuid(),
+            str(record.get("session") or ""),
+        )  # fmt: skip
+        connection.execute(
+            "INSERT OR REPLACE INTO memory_sources(memory_id, machine, user, uid, session)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (memory_id, source.machine, source.user, source.uid, source.session or None),
+        )
+    return "memories"
+
+
+def _import_command(connection: sqlite3.Connection, record: Mapping[str, Any]) -> str:
+    status = record.get("exit_status")
+    event = Event(
+        id=str(record.get("id") or new_id()),
+        command=str(record.get("command") or record["content"]),
+        machine=str(record.get("machine") or ""),
+        uid=os.getuid(),
+        user=str(record.get("user") or ""),
+        started_at=str(record.get("created_at") or memories.now()),
+        session=record.get("session"),
+        exit_status=status,
+        ended="exit" if status is not None else None,
+        cwd=record.get("cwd"),
+    )
+    return "commands" if history.insert(connection, event, []) else "known"
+
+
+def search_lines(
+    connection: sqlite3.Connection, lines: Iterable[str], *, limit: int
+) -> Iterator[dict[str, Any]]:
+    """An answer a question; raises InvalidOption for a line that is none."""
+    for place, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        question = _object(place, line)
+        query = question.get("query")
+        if not isinstance(query, str):
+            raise InvalidOption(f"line {place} has no query")
+        found = search.search(connection, query, limit=limit, offset=0)
+        ranked = [
+            {"score": round(1 / rank, 4), **memory.fields()} for rank, memory in enumerate(found, 1)
+        ]
+        yield {"id": question.get("id"), "memories": ranked}
