@@ -2,6 +2,7 @@
 history's."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from aios.config import Config
@@ -17,18 +18,15 @@ from aios.options import STRINGS, Options
 
 Known = Mapping[str, type | tuple[str, str]]
 
-_DRAFT: Known = {
+_CHANGE: Known = {
     "ai_interpretation": str,
     "priority_score": float,
     "related_entities": STRINGS,
     "delegation": str,
 }
+_DRAFT: Known = {"source": str, **_CHANGE}
 _PAGE: Known = {"limit": int, "offset": int, "delegation": str}
-_EVENT: Known = {
-    "id": str, "command": str, "machine": str, "uid": int, "user": str, "session": str,
-    "decision": str, "rule": str, "profile": str, "exit_status": int, "ended": str,
-    "started_at": str, "duration_usec": int, "cpu_usec": int, "cwd": str, "purpose": str,
-}  # fmt: skip
+_EVENT: Known = {one.name: int if one.type in (int, int | None) else str for one in fields(Event)}
 _NEEDED = ("id", "command", "machine", "uid", "user", "started_at")
 _FILTER: Known = {
     "since": str, "until": str, "machine": str, "action": str, "object": str, "outcome": str,
@@ -56,10 +54,11 @@ class Memory(Interface):
         given = Options(options, _DRAFT)
         person = await self._person(call, given)
         draft = _draft(content, given)
-        source = Source(person.machine, person.user, person.uid, person.session)
+        told = given.get_str("source") or ("chat" if "delegation" in given else "")
+        check_text("source", told, limit=memories.MAX_ENTITY)
+        source = Source(person.machine, person.user, person.uid, person.session, told)
         memory_id = new_id()
-        await self._database.do(lambda db: memories.create(db, memory_id, draft, source))
-        return memory_id
+        return await self._database.do(lambda db: memories.create(db, memory_id, draft, source))
 
     async def Get(self, call: Call, id: str) -> dict[str, Any]:
         await self._person(call)
@@ -83,7 +82,7 @@ class Memory(Interface):
         return [memory.fields() for memory in found]
 
     async def Update(self, call: Call, id: str, content: str, options: dict[str, Any]) -> None:
-        given = Options(options, _DRAFT)
+        given = Options(options, _CHANGE)
         await self._person(call, given)
         draft = _draft(content, given)
         await self._database.do(lambda db: memories.update(db, id, draft))

@@ -1,7 +1,8 @@
 """Memories: plain text worth keeping, shared by all machines. Standard library only.
 
-The same text twice makes two memories, as in the original. Functions take an open connection and
-are one transaction each.
+Secrets in them are struck out before they are stored. The same text twice is one memory of a
+person's (`create`). Functions take an open connection and
+are one transaction each, or a part of the open one.
 """
 
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aios.errors import InvalidOption, NotFound
+from aios.memory import texts
 from aios.memory.schema import has_index, transaction
 from aios.memory.words import spread
 
@@ -31,12 +33,13 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @dataclass(frozen=True)
 class Source:
-    """Who made a memory, and where they were."""
+    """Who made a memory, where they were, and through what it came (`chat`, `import`)."""
 
     machine: str
     user: str
     uid: int
     session: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Memory:
     machine: str | None = None
     user: str | None = None
     session: str | None = None
+    source: str | None = None
 
     def fields(self) -> dict[str, str | float | list[str]]:
         """What is known."""
@@ -133,7 +137,7 @@ def from_row(connection: sqlite3.Connection, row: sqlite3.Row) -> Memory:
     source = None
     if has_index(connection):
         source = connection.execute(
-            "SELECT machine, user, session FROM memory_sources WHERE memory_id = ?", (row["id"],)
+            "SELECT * FROM memory_sources WHERE memory_id = ?", (row["id"],)
         ).fetchone()
     return Memory(
         id=row["id"],
@@ -146,6 +150,7 @@ def from_row(connection: sqlite3.Connection, row: sqlite3.Row) -> Memory:
         machine=source["machine"] if source else None,
         user=source["user"] if source else None,
         session=source["session"] if source else None,
+        source=source["source"] if source and "source" in source.keys() else None,  # noqa: SIM118
     )
 
 
@@ -155,24 +160,57 @@ def _has_entities(row: sqlite3.Row) -> bool:
 
 def create(
     connection: sqlite3.Connection, memory_id: str, draft: Draft, source: Source | None = None
-) -> None:
-    moment = now()
+) -> str:
+    """The memory's id: `memory_id`, or that of the same person's memory with the same text, which
+    then knows the newer source and what else the draft says."""
+    owner = source.user if source else ""
     with transaction(connection):
-        connection.execute(
-            "INSERT INTO memories(id, content, ai_interpretation, priority_score, created_at,"
-            " updated_at, related_entities) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                memory_id, draft.content, draft.ai_interpretation or None, draft.priority_score,
-                moment, moment, _entities_json(draft.related_entities),
-            ),
-        )  # fmt: skip
+        known = texts.find(connection, owner, draft.content)
+        if known is not None:
+            update(connection, known, draft)
+            memory_id = known
+        else:
+            insert(connection, memory_id, draft, owner=owner)
         if source is not None:
-            connection.execute(
-                "INSERT INTO memory_sources(memory_id, machine, user, uid, session)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (memory_id, source.machine, source.user, source.uid, source.session or None),
-            )
+            put_source(connection, memory_id, source)
         index(connection)
+    return memory_id
+
+
+def insert(
+    connection: sqlite3.Connection,
+    memory_id: str,
+    draft: Draft,
+    *,
+    owner: str = "",
+    created_at: str = "",
+    updated_at: str = "",
+) -> bool:
+    """A part of `create`, and of what brings memories with ids and times (`moment`) of their own:
+    False, and nothing changed, where the id is known. `index` is the caller's to call."""
+    created_at = created_at or now()
+    new = connection.execute(
+        "INSERT OR IGNORE INTO memories(id, content, ai_interpretation, priority_score, created_at,"
+        " updated_at, related_entities) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            memory_id, draft.content, draft.ai_interpretation or None, draft.priority_score,
+            created_at, updated_at or created_at, _entities_json(draft.related_entities),
+        ),
+    ).rowcount  # fmt: skip
+    if new:
+        texts.put(connection, memory_id, draft.content, owner)
+    return bool(new)
+
+
+def put_source(connection: sqlite3.Connection, memory_id: str, source: Source) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO memory_sources(memory_id, machine, user, uid, session, source)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            memory_id, source.machine, source.user, source.uid, source.session or None,
+            source.source or None,
+        ),
+    )  # fmt: skip
 
 
 def get(connection: sqlite3.Connection, memory_id: str) -> Memory:
@@ -212,6 +250,7 @@ def update(connection: sqlite3.Connection, memory_id: str, draft: Draft) -> None
         ).rowcount
         if not changed:
             raise NotFound(f"no memory {memory_id!r}")
+        texts.changed(connection, memory_id, draft.content)
         if draft.ai_interpretation is not None:
             connection.execute(
                 "UPDATE memories SET ai_interpretation = ? WHERE id = ?",

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from aios.errors import Unavailable
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 5.0
 
 ORIGINAL = """
@@ -115,18 +115,39 @@ CREATE TABLE command_actions (
 """
 
 
+# A text is known by its hash and its owner, "" for those of whom nobody is known. The original
+# changes texts without its hash: whoever looks one up compares the texts too.
+SECOND = """
+ALTER TABLE memory_sources ADD COLUMN source TEXT;
+CREATE TABLE memory_texts (
+    memory_id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    hash BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX memory_texts_by_hash ON memory_texts(hash, owner);
+CREATE TRIGGER memory_text_deleted AFTER DELETE ON memories BEGIN
+    DELETE FROM memory_texts WHERE memory_id = OLD.id;
+END;
+"""
+
+
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """IMMEDIATE: a transaction that reads first and is refused the lock later cannot wait."""
-    connection.execute("BEGIN IMMEDIATE")
+    """IMMEDIATE: a transaction that reads first and is refused the lock later cannot wait. Within
+    another, a part of it that is done or undone by itself."""
+    inner = connection.in_transaction
+    connection.execute("SAVEPOINT part" if inner else "BEGIN IMMEDIATE")
     try:
         yield
     except BaseException:
-        # SQLite has already rolled back after some errors (a full disk).
-        if connection.in_transaction:
+        # SQLite has already rolled back everything after some errors (a full disk).
+        if connection.in_transaction and inner:
+            connection.execute("ROLLBACK TO part")
+            connection.execute("RELEASE part")
+        elif connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+    connection.execute("RELEASE part" if inner else "COMMIT")
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -179,7 +200,18 @@ def migrate(connection: sqlite3.Connection) -> None:
             if "related_entities" not in columns:
                 connection.execute("ALTER TABLE memories ADD COLUMN related_entities TEXT")
             run(connection, ADDITIONS)
+        if version(connection) < 2:
+            second(connection)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def second(connection: sqlite3.Connection) -> None:
+    # Here, because they import this module. Each part's tables stand in its own module; what is
+    # derived from a memory or a command goes with it, by a trigger.
+    from aios.memory import texts
+
+    run(connection, SECOND)
+    texts.fill(connection)
 
 
 def run(connection: sqlite3.Connection, script: str) -> None:

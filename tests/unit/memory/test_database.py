@@ -26,11 +26,14 @@ from pathlib import Path
 from aios.memory import memories
 from aios.memory.database import Database, leave
 
+def text(number):
+    return memories.Draft.of(f"word {number} {sys.argv[3]}")
+
 async def main():
     database = Database(Path(sys.argv[1]))
     for number in range(int(sys.argv[2])):
         await database.do(
-            lambda db: memories.create(db, memories.new_id(), memories.Draft.of(f"word {number}"))
+            lambda db: memories.create(db, memories.new_id(), text(number))
         )
         print(number, flush=True)
 
@@ -49,9 +52,9 @@ except sqlite3.OperationalError as error:
 """
 
 
-def writer(path: Path, count: int) -> subprocess.Popen[str]:
+def writer(path: Path, count: int, word: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, path, str(count)],
+        [sys.executable, "-c", WRITER, path, str(count), word],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
@@ -78,7 +81,7 @@ def test_what_was_acknowledged_survives_a_kill(path: Path, kill_after: int) -> N
     with closing(schema.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         kept = [one.content for one in memories.recent(db, limit=1000, offset=0)]
-    assert {f"word {number}" for number in range(acknowledged)} <= set(kept)
+    assert {f"word {number} " for number in range(acknowledged)} <= set(kept)
     # One more may have been committed when its acknowledgement was cut off.
     assert len(kept) <= acknowledged + 1
 
@@ -88,7 +91,7 @@ def test_others_read_while_the_service_is_idle(shared: Path, writes: int) -> Non
     path = shared / "memory.db"
     with writer(path, 3) as process:
         process.communicate()
-    with writer(path, writes) as process:
+    with writer(path, writes, "again") as process:
         process.communicate()
     assert {file.name for file in shared.iterdir()} == {
         "memory.db", "memory.db-wal", "memory.db-shm",
@@ -117,7 +120,8 @@ async def test_work_is_done_one_after_the_other(path: Path) -> None:
         nonlocal inside
         inside += 1
         assert inside == 1
-        memories.create(db, memories.new_id(), Draft.of("x"))
+        made = memories.new_id()
+        memories.create(db, made, Draft.of(made))
         inside -= 1
 
     await asyncio.gather(*(database.do(work) for _ in range(50)))

@@ -3,6 +3,7 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_the_list_is_newest_first_and_paged(db: sqlite3.Connection) -> None:
 
 def test_a_page_fits_into_a_message(db: sqlite3.Connection) -> None:
     for number in range(70):
-        memories.create(db, str(number), Draft.of("x" * MAX_CONTENT))
+        memories.create(db, str(number), Draft.of(f"{number:02}".ljust(MAX_CONTENT, "x")))
     seen: list[str] = []
     while page := memories.recent(db, limit=1000, offset=len(seen)):
         assert sum(len(one.content) for one in page) <= MAX_REPLY
@@ -140,3 +141,22 @@ def test_ids_made_without_the_library_are_ulids() -> None:
     assert all(map(is_id, made))
     assert len(set(made)) == 100
     assert [one[:10] for one in made] == sorted(one[:10] for one in made)
+
+
+def test_the_same_text_is_one_memory_of_a_person(db: sqlite3.Connection) -> None:
+    def said(memory_id: str, user: str, session: str, **options: Any) -> str:
+        source = Source("aios", user, 1000, session, "chat")
+        return memories.create(db, memory_id, Draft.of("likes tea", **options), source)
+
+    assert said("01", "me", "A", priority_score=0.5) == "01"
+    assert said("02", "me", "B", related_entities=["tea"]) == "01"
+    assert said("03", "her", "C") == "03"
+    kept = memories.get(db, "01")
+    assert (kept.session, kept.source, kept.priority_score) == ("B", "chat", 0.5)
+    assert kept.related_entities == ("tea",)
+    assert kept.updated_at > kept.created_at
+    memories.update(db, "01", Draft.of("likes coffee"))
+    assert said("04", "me", "D") == "04"
+    memories.delete(db, "04")
+    assert said("05", "me", "D") == "05"
+    assert memories.create(db, "06", Draft.of("likes tea")) == "06"

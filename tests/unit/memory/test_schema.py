@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aios.errors import Unavailable
+from aios.errors import NotFound, Unavailable
 from aios.memory import memories, schema, search
 
 COLUMNS = {
@@ -130,3 +130,31 @@ def test_opening_again_changes_nothing(db: sqlite3.Connection, path: Path) -> No
     with closing(schema.connect(path)) as again:
         assert memories.get(again, "01").content == "stays"
         assert schema.version(again) == schema.VERSION
+
+
+def test_a_file_of_the_first_version_is_brought_forward(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as first:
+        first.executescript(schema.ORIGINAL + schema.ADDITIONS)
+        first.execute(
+            "INSERT INTO memories(id, content, created_at, updated_at) VALUES ('01', 'tea', ?, ?)",
+            (MOMENT, MOMENT),
+        )
+        first.execute("INSERT INTO memory_sources VALUES ('01', 'aios', 'me', 1000, NULL)")
+        first.execute("PRAGMA user_version = 1")
+    with closing(schema.connect(path)) as db:
+        assert schema.version(db) == schema.VERSION
+        source = memories.Source("", "me", 1000)
+        assert memories.create(db, "02", memories.Draft.of("tea"), source) == "01"
+        assert search.search(db, "tea", limit=5, offset=0)[0].id == "01"
+
+
+def test_a_part_is_undone_by_itself(db: sqlite3.Connection) -> None:
+    with schema.transaction(db):
+        memories.create(db, "01", memories.Draft.of("one"))
+        with pytest.raises(NotFound):
+            memories.update(db, "02", memories.Draft.of("two"))
+        with pytest.raises(ZeroDivisionError), schema.transaction(db):
+            memories.create(db, "03", memories.Draft.of("three"))
+            raise ZeroDivisionError
+        memories.create(db, "04", memories.Draft.of("four"))
+    assert {one.id for one in memories.recent(db, limit=9, offset=0)} == {"01", "04"}
