@@ -6,19 +6,25 @@ to the key.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import tomli
 
+from aios import sizes
 from aios.errors import ConfigError
+from aios.ids import is_machine
 
 ADMINISTRATOR = Path("/etc/aios")
 SECTIONS = frozenset({
     "general", "paths", "permissions", "aigpt", "container",
     "chat", "policy", "exec", "memory", "machine", "profile",
 })  # fmt: skip
+RANGES = {
+    "timeout": (1, 10**9), "output_limit": (1, 1 << 30), "tasks_max": (0, 1 << 22),
+    "cpu_weight": (0, 10_000), "confirm_within": (1, 10**6), "approval_timeout": (1, 10**6),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,53 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Exec:
+class Ceiling:
+    """What one command may use at most. A profile and a call can only lower it."""
+
     timeout: int = 3600
-    """Seconds of wall time for one command."""
+    """Seconds of wall time."""
     output_limit: int = 1024 * 1024
     """Bytes kept of each stream."""
+    memory_max: str = "infinity"
+    """Bytes, as systemd writes them: "512M"."""
+    tasks_max: int = 0
+    """Processes and threads; 0: as many as the profile says."""
+    cpu_weight: int = 0
+    """1 to 10,000, where 100 is everybody's; 0: the profile's."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The lock-out guard of commands on the host (aios.exec.guard)."""
+
+    commands: tuple[str, ...] = (
+        "ip *", "ifup *", "ifdown *", "nmcli *", "netplan *", "networkctl *", "iptables*",
+        "ip6tables*", "nft *", "ufw *", "firewall-cmd *", "visudo*",
+        "systemctl ssh*", "systemctl network*", "systemctl systemd-networkd*",
+        "systemctl NetworkManager*", "systemctl nftables*", "systemctl firewalld*",
+    )  # fmt: skip
+    """Patterns of commands that can lock people out, as in `[permissions] deny`."""
+    files: tuple[str, ...] = (
+        "/etc/ssh", "/etc/network", "/etc/netplan", "/etc/systemd/network",
+        "/etc/NetworkManager", "/etc/hosts", "/etc/resolv.conf", "/etc/nftables.conf",
+        "/etc/iptables", "/etc/ufw", "/etc/firewalld", "/etc/sudoers", "/etc/sudoers.d",
+    )  # fmt: skip
+    """Files and directories that are put back."""
+    units: tuple[str, ...] = (
+        "ssh.service", "sshd.service", "networking.service", "systemd-networkd.service",
+        "NetworkManager.service", "nftables.service", "netfilter-persistent.service",
+        "ufw.service", "firewalld.service",
+    )  # fmt: skip
+    """Restarted after that, those that run."""
+    require: bool = False
+    """Such a command runs under guard though nobody asked for it."""
+    confirm_within: int = 120
+    """Seconds, for those."""
+
+
+@dataclass(frozen=True)
+class Exec(Ceiling):
+    guard: Guard = field(default_factory=Guard)
 
 
 @dataclass(frozen=True)
@@ -63,6 +111,11 @@ class Config:
     machine: Machine = field(default_factory=Machine)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[profile.NAME]`: systemd properties that change a profile (aios.exec.profile)."""
+    machines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """`[machine.NAME]`: what is another ceiling there than `[exec]` says."""
+
+    def ceiling(self, machine: str) -> Ceiling:
+        return replace(self.exec, **self.machines.get(machine, {}))
 
 
 def files(directory: Path = ADMINISTRATOR) -> list[Path]:
@@ -99,39 +152,76 @@ def line_of(path: Path, key: str) -> int:
     return 1
 
 
-def _merge(path: Path, name: str, into: Any, section: Mapping[str, Any]) -> Any:
+def _value(where: str, name: str, key: str, default: Any, value: Any) -> Any:
+    """`value` as the key's default is; `where` and `name` are for the error."""
+    if isinstance(default, tuple):
+        kind = type(default[0])
+        if not isinstance(value, list) or not all(type(item) is kind for item in value):
+            words = {int: "numbers", str: "strings"}[kind]
+            raise ConfigError(f"{where}: [{name}] {key} is a list of {words}")
+        return tuple(value)
+    if type(value) is not type(default):
+        kind_name = type(default).__name__
+        raise ConfigError(f"{where}: [{name}] {key} must be {kind_name}")
+    if key in RANGES:
+        low, high = RANGES[key]
+        if not low <= value <= high:
+            raise ConfigError(f"{where}: [{name}] {key} must be in {low}..{high}")
+    if key == "memory_max":
+        try:
+            sizes.number(value)
+        except ValueError:
+            raise ConfigError(
+                f"{where}: [{name}] memory_max cannot be {value!r}",
+                hint='a size as systemd has them: "512M", "infinity"',
+            ) from None
+    return value
+
+
+def _changes(path: Path, name: str, into: Any, section: Mapping[str, Any]) -> dict[str, Any]:
+    known = {each.name: getattr(into, each.name) for each in fields(into)}
     changes: dict[str, Any] = {}
     for key, value in section.items():
-        if not hasattr(into, key):
-            raise ConfigError(f"{path}:{line_of(path, key)}: unknown key [{name}] {key}")
-        default = getattr(into, key)
-        if isinstance(default, tuple):
-            if not isinstance(value, list) or not all(type(item) is int for item in value):
-                raise ConfigError(
-                    f"{path}:{line_of(path, key)}: [{name}] {key} is a list of numbers"
-                )
-            value = tuple(value)
-        elif type(value) is not type(default):
-            kind = type(default).__name__
-            raise ConfigError(f"{path}:{line_of(path, key)}: [{name}] {key} must be {kind}")
-        changes[key] = value
-    return replace(into, **changes)
+        where = f"{path}:{line_of(path, key)}"
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key [{name}] {key}")
+        if isinstance(known[key], Guard) and isinstance(value, dict):
+            inner = _changes(path, f"{name}.{key}", known[key], value)
+            changes[key] = replace(known[key], **inner)
+        else:
+            changes[key] = _value(where, name, key, known[key], value)
+    return changes
+
+
+def _machines(path: Path, section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The tables in `[machine]`: one for each machine that they name."""
+    found = {}
+    for name, table in section.items():
+        if isinstance(table, dict):
+            if not is_machine(name):
+                raise ConfigError(f"{path}:{line_of(path, 'machine')}: {name!r} is no machine")
+            found[name] = _changes(path, f"machine.{name}", Ceiling(), table)
+    return found
 
 
 def load(paths: Sequence[Path] | None = None) -> Config:
     """Raises ConfigError for a file that is not right; none of it is used then."""
     config = Config()
     profiles: dict[str, dict[str, Any]] = {}
+    machines: dict[str, dict[str, Any]] = {}
     for path in files() if paths is None else paths:
         data = read(path)
+        for name, ceiling in _machines(path, data.get("machine", {})).items():
+            machines.setdefault(name, {}).update(ceiling)
+            del data["machine"][name]
         for name in ("chat", "policy", "exec", "machine"):
-            if name in data:
-                merged = _merge(path, name, getattr(config, name), data[name])
-                config = replace(config, **{name: merged})
+            into = getattr(config, name)
+            merged = replace(into, **_changes(path, name, into, data.get(name, {})))
+            config = replace(config, **{name: merged})
         for name, properties in data.get("profile", {}).items():
             if not isinstance(properties, dict):
                 raise ConfigError(f"{path}:{line_of(path, 'profile')}: [profile.{name}] is a table")
             profiles.setdefault(name, {}).update(properties)
     if config.machine.machine_approvals not in ("prompt", "host"):
         raise ConfigError("[machine] machine_approvals must be 'prompt' or 'host'")
-    return replace(config, profiles=profiles)
+    return replace(config, profiles=profiles, machines=machines)

@@ -17,9 +17,10 @@ RUN = """
 import asyncio, json, sys
 from aios import config
 from aios.exec import profile
+from aios.exec.limits import Limits
 from aios.exec.link import Link
 from aios.exec.output import Pipe
-from aios.exec.spec import Spec, account, streams
+from aios.exec.spec import Spec, account, descriptors
 from aios.exec.unit import MANAGER, Unit
 from aios.ids import new_id
 
@@ -29,10 +30,10 @@ async def main(command):
     await link.call(MANAGER, "Subscribe")
     job = new_id()
     spec = Spec(command=command, profile=confined, account=account("aios", confined, 0), cwd="",
-                env={}, timeout_usec=10_000_000, scratch=f"run-aios-{job}")
+                env={}, limits=Limits(timeout_usec=10_000_000), scratch=f"run-aios-{job}")
     out, err = Pipe(100_000), Pipe(100_000)
     unit = Unit(link, job)
-    await unit.start([*spec.properties(), *streams(out.write_end, err.write_end)])
+    await unit.start([*spec.properties(), *descriptors(None, out.write_end, err.write_end)])
     out.given(), err.given()
     result = await unit.wait()
     await asyncio.wait_for(asyncio.gather(out.drained(), err.drained()), 10)

@@ -17,13 +17,12 @@ from aios.exec import probe
 from aios.exec.link import Link, LinkLost
 from aios.exec.output import Pipe, Text
 from aios.exec.profile import Profile
-from aios.exec.spec import MACHINE_USER, Spec, streams
+from aios.exec.spec import MACHINE_USER, Spec, descriptors
 from aios.exec.unit import MANAGER, PRE_EXEC, Result, Unit
 from aios.ids import HOST, new_id
 
 MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
             "org.freedesktop.machine1.Manager")  # fmt: skip
-PROBE_USEC = 20_000_000
 PROBE_OUTPUT = 1024 * 1024
 EXIT_CHDIR = 200
 EXIT_USER = 217
@@ -43,7 +42,7 @@ class Machine:
         self._link: Link | None = None
         self._opening = asyncio.Lock()
         self._seen: dict[tuple[str, str], asyncio.Task[tuple[str, ...]]] = {}
-        """(profile, account) → the limits that are not enforced."""
+        """(profile, account) → the limits that nothing enforces."""
 
     async def link(self) -> Link:
         """Raises NoSuchMachine, MachineNotRunning."""
@@ -90,8 +89,8 @@ class Machine:
         )
 
     async def unenforced(self, profile: Profile, account: str) -> tuple[str, ...]:
-        """The limits of the profile that are not enforced. Raises ProfileNotEnforced when its
-        confinement is not. Looked at once per link."""
+        """The limits that nothing enforces there. Raises ProfileNotEnforced when the profile's
+        confinement is not in force. Looked at once per link."""
         link = await self.link()
         key = (str(profile.name), account)
         task = self._seen.get(key)
@@ -105,7 +104,7 @@ class Machine:
     async def _probe(self, link: Link, profile: Profile, account: str) -> tuple[str, ...]:
         ran = await self._short(link, Spec(
             command=probe.COMMAND, profile=profile, account=account, cwd="/",
-            env=probe.ENVIRONMENT, timeout_usec=PROBE_USEC, kept=False,
+            env=probe.ENVIRONMENT, limits=probe.LIMITS, kept=False,
         ))  # fmt: skip
         status = ran.result.status
         if status == EXIT_USER:
@@ -124,7 +123,9 @@ class Machine:
         stdout, stderr = Pipe(PROBE_OUTPUT), Pipe(PROBE_OUTPUT)
         unit = Unit(link, f"probe-{new_id()}")
         try:
-            await unit.start([*spec.properties(), *streams(stdout.write_end, stderr.write_end)])
+            await unit.start(
+                [*spec.properties(), *descriptors(None, stdout.write_end, stderr.write_end)]
+            )
             stdout.given()
             stderr.given()
             result = await unit.wait()
@@ -145,7 +146,7 @@ class Machine:
         link = await self.link()
         nothing = Spec(
             command=":", profile=spec.profile, account=spec.account, cwd=spec.cwd, env=spec.env,
-            timeout_usec=PROBE_USEC, kept=False,
+            limits=probe.LIMITS, kept=False,
         )  # fmt: skip
         ran = await self._short(link, nothing)
         if ran.result.status not in PRE_EXEC:

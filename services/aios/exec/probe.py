@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from aios.errors import ProfileNotEnforced
-from aios.exec.profile import INFINITY, Profile, mask, number
+from aios.exec.limits import Limits
+from aios.exec.profile import Profile, mask
 
 # bash alone, which every command needs anyway. The file descriptor is opened in a subshell, so
 # that its error is a text and not an end.
@@ -18,7 +19,7 @@ printf '%s\n' "$(</proc/self/status)"
 printf 'Mounts\n%s\n' "$(</proc/self/mountinfo)"
 while IFS=: read -r number controllers path; do
   [ "$number$controllers" = 0 ] || continue
-  for file in memory.max pids.max; do
+  for file in memory.max pids.max cpu.weight; do
     for root in /sys/fs/cgroup /sys/fs/cgroup/unified; do
       [ ! -r "$root$path/$file" ] || printf 'Limit %s %s\n' "$file" "$(<"$root$path/$file")"
     done
@@ -28,12 +29,18 @@ if (exec 3<>/dev/tcp/127.0.0.1/9) 2>&1 | { read -r said; [[ $said = *"family not
 then echo 'Internet no'; else echo 'Internet yes'; fi
 """
 ENVIRONMENT = {"LC_ALL": "C"}
-LIMITS = {"MemoryMax": "memory.max", "TasksMax": "pids.max"}
+LIMITS = Limits(timeout_usec=20_000_000, memory_max=1024**3, tasks_max=256, cpu_weight=50)
+"""The look's own, whose effect shows which controllers there are."""
+_SEEN = {
+    "MemoryMax": ("memory.max", LIMITS.memory_max),
+    "TasksMax": ("pids.max", LIMITS.tasks_max),
+    "CPUWeight": ("cpu.weight", LIMITS.cpu_weight),
+}
 
 
 def check(profile: Profile, seen: str) -> tuple[str, ...]:
-    """The limits that are not enforced, from what COMMAND printed. Raises ProfileNotEnforced when
-    a part of the confinement is missing."""
+    """The limits that nothing enforces, from what COMMAND printed in a unit with LIMITS. Raises
+    ProfileNotEnforced when a part of the confinement is missing."""
     status, _, rest = seen.partition("Mounts\n")
     facts = dict(re.findall(r"^(\w+):\s*(.*)$", status, re.MULTILINE))
     missing = [*_missing_rights(profile.settings, facts), *_missing_mounts(profile.settings, rest)]
@@ -46,19 +53,7 @@ def check(profile: Profile, seen: str) -> tuple[str, ...]:
             hint="the kernel or the container that all this runs in refuses it",
         )
     limits = dict(re.findall(r"^Limit (\S+) (\S+)$", rest, re.MULTILINE))
-    return tuple(
-        name
-        for name, file in LIMITS.items()
-        if name in profile.settings and not _limited(limits.get(file), profile.settings[name])
-    )
-
-
-def _limited(found: str | None, wanted: int | str) -> bool:
-    limit = number(wanted)
-    if limit == INFINITY:
-        return True
-    # The kernel rounds sizes down to pages.
-    return found is not None and found.isdigit() and int(found) <= limit
+    return tuple(name for name, (file, wanted) in _SEEN.items() if limits.get(file) != str(wanted))
 
 
 def _missing_rights(settings: Mapping[str, Any], facts: Mapping[str, str]) -> list[str]:

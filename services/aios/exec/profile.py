@@ -4,7 +4,6 @@ The defaults are POLICY.md's table; `[profile.NAME]` of the configuration change
 under systemd's own names.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,11 +11,10 @@ from typing import Any
 
 from aios.errors import ConfigError
 from aios.exec.unit import Property
+from aios.sizes import number
 
 CAP_DAC_READ_SEARCH = 1 << 2
 CAPABILITIES = {"": 0, "CAP_DAC_READ_SEARCH": CAP_DAC_READ_SEARCH}
-INFINITY = 2**64 - 1
-_SIZES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 EPERM = 1
 ALL_NAMESPACES = 0x7E020000
 """CLONE_NEW*, as far as systemd restricts them."""
@@ -39,6 +37,7 @@ class Kind(StrEnum):
     """True: none but those that the unit has."""
     SIZE = "size"
     COUNT = "count"
+    WEIGHT = "weight"
     SECONDS = "seconds"
 
 
@@ -56,8 +55,10 @@ KINDS = {
     "ReadOnlyPaths": Kind.STRINGS,
     "TasksMax": Kind.COUNT,
     "MemoryMax": Kind.SIZE,
+    "CPUWeight": Kind.WEIGHT,
     "RuntimeMaxSec": Kind.SECONDS,
 }
+LIMITS = frozenset({"TasksMax", "MemoryMax", "CPUWeight", "RuntimeMaxSec"})
 
 # Sockets of services that do as root what anybody who may connect asks for; aios's own, through
 # which a command could approve another.
@@ -113,11 +114,6 @@ class Profile:
         """Runs as a user of few rights, not as the machine's root."""
         return self.name is Name.READ_ONLY
 
-    def timeout_usec(self, wanted: int) -> int:
-        """The wall time that a command gets that asks for `wanted`."""
-        limit = self.settings.get("RuntimeMaxSec")
-        return wanted if limit is None else min(wanted, int(limit * 1_000_000))
-
     def on_host(self) -> "Profile":
         """The same without rights that its user has not: on the host that is the person who asked,
         who must not read there what is not theirs."""
@@ -126,11 +122,9 @@ class Profile:
         return Profile(self.name, {**self.settings, "AmbientCapabilities": []})
 
     def properties(self) -> list[Property]:
-        """All but the wall time, which is each command's own."""
+        """All but the limits, which are each command's own (aios.exec.limits)."""
         found = [
-            _property(name, value)
-            for name, value in self.settings.items()
-            if name != "RuntimeMaxSec"
+            _property(name, value) for name, value in self.settings.items() if name not in LIMITS
         ]
         if "SystemCallFilter" in self.settings:
             # An error that the command can report, not a kill.
@@ -154,23 +148,11 @@ def _property(name: str, value: Any) -> Property:
         case Kind.NAMESPACES:
             return name, ("t", 0 if value else ALL_NAMESPACES)
         case _:
-            return name, ("t", number(value))
+            raise ValueError(name)
 
 
 def mask(names: list[str]) -> int:
     return sum(CAPABILITIES[name] for name in set(names))
-
-
-def number(value: int | str) -> int:
-    """A count or a size as systemd writes them: 64, "512M", "infinity"."""
-    if isinstance(value, int):
-        return value
-    if value == "infinity":
-        return INFINITY
-    found = re.fullmatch(r"(\d+)([KMGT]?)", value)
-    if found is None:
-        raise ValueError(value)
-    return int(found[1]) * _SIZES[found[2]]
 
 
 def _check(where: str, name: str, value: Any) -> None:
@@ -188,6 +170,8 @@ def _check(where: str, name: str, value: Any) -> None:
             right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
         case Kind.SIZE | Kind.COUNT:
             right = _is_number(value)
+        case Kind.WEIGHT:
+            right = type(value) is int and 0 < value <= 10_000
         case _:
             right = isinstance(value, list) and all(isinstance(item, str) for item in value)
     if right and kind is Kind.CAPABILITIES:

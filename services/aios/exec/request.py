@@ -7,16 +7,24 @@ from typing import Any
 
 from aios.caller import Caller
 from aios.errors import InvalidCommand, InvalidOption, NotAuthorized
+from aios.exec.limits import MAX_CPU_WEIGHT, Limits
 from aios.options import STRING_MAP, Options
 
-KNOWN: Mapping[str, type | tuple[str, str]] = {
-    "profile": str, "cwd": str, "env": STRING_MAP, "timeout_usec": int, "session": str,
-    "delegation": str, "purpose": str,
+RUN: Mapping[str, type | tuple[str, str]] = {
+    "profile": str, "cwd": str, "env": STRING_MAP, "timeout_usec": int, "memory_max": int,
+    "tasks_max": int, "cpu_weight": int, "output_max": int, "session": str, "delegation": str,
+    "purpose": str, "words": str, "confirm_within_usec": int,
+}  # fmt: skip
+START: Mapping[str, type | tuple[str, str]] = {
+    **RUN, "pty": bool, "rows": int, "columns": int, "detach": bool,
 }  # fmt: skip
 MAX_COMMAND = 64 * 1024
 MAX_ENVIRONMENT = 64 * 1024
 MAX_PATH = 4095
 MAX_NAME = 128
+MAX_WORDS = 1024
+MAX_CONFIRM_USEC = 24 * 3600 * 1_000_000
+MAX_SIDE = 2**16 - 1
 CHAT = "aios-chat"
 PROBE = "probe"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -24,16 +32,24 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Request:
-    """One command, as asked for. timeout_usec: None for the configured one."""
+    """One command, as asked for. `limits`: what the call wants lowered. rows, columns: of the
+    terminal, 0 where the caller does not say. confirm_within_usec: 0 without the guard
+    (aios.exec.guard). words: what the person said that led to it."""
 
     command: str
     profile: str = ""
     cwd: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
-    timeout_usec: int | None = None
     session: str = ""
     delegation: str = ""
     purpose: str = ""
+    words: str = ""
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    pty: bool = False
+    rows: int = 0
+    columns: int = 0
+    detach: bool = False
+    confirm_within_usec: int = 0
 
 
 def _plain(text: str) -> bool:
@@ -73,21 +89,65 @@ def _check_cwd(cwd: str) -> None:
         raise InvalidOption("option 'cwd' must not contain '..'")
 
 
-def read(command: str, given: Mapping[str, Any]) -> Request:
-    options = Options(given, KNOWN)
+def _limits(options: Options) -> Limits:
+    def given(name: str, high: int = 2**63 - 1) -> int | None:
+        return options.get_int(name, 0, low=1, high=high) if name in options else None
+
+    return Limits(
+        timeout_usec=given("timeout_usec"),
+        memory_max=given("memory_max"),
+        tasks_max=given("tasks_max"),
+        cpu_weight=given("cpu_weight", MAX_CPU_WEIGHT),
+        output_max=given("output_max"),
+    )
+
+
+def _cut(words: str) -> str:
+    """At most MAX_WORDS bytes of it, in whole characters."""
+    cut = words.replace("\0", "\ufffd").encode(errors="replace")[:MAX_WORDS]
+    return cut.decode(errors="ignore")
+
+
+def _check_streams(options: Options, request: Request) -> None:
+    if not request.pty and ("rows" in options or "columns" in options):
+        raise InvalidOption(
+            "options 'rows' and 'columns' are a terminal's", hint="with option 'pty'"
+        )
+    if request.limits.output_max is not None and not request.detach:
+        raise InvalidOption(
+            "option 'output_max' is for output that is kept", hint="with Run, or option 'detach'"
+        )
+
+
+def read(command: str, given: Mapping[str, Any], *, start: bool = False) -> Request:
+    """start: for Start, whose streams are the caller's; else for Run."""
+    for name in given:
+        if not start and name in START and name not in RUN:
+            raise InvalidOption(f"option {name!r} is for Start", hint="Run collects its output")
+    options = Options(given, START if start else RUN)
     _check_command(command)
     request = Request(
         command=command,
         profile=options.get_str("profile"),
         cwd=options.get_str("cwd"),
         env=options.get_map("env"),
-        timeout_usec=options.get_int("timeout_usec", 0, low=1)
-        if "timeout_usec" in options
-        else None,
         session=options.get_str("session"),
         delegation=options.get_str("delegation"),
         purpose=options.get_str("purpose"),
+        words=_cut(options.get_str("words")),
+        limits=_limits(options),
+        pty=options.get_bool("pty"),
+        rows=options.get_int("rows", 0, high=MAX_SIDE),
+        columns=options.get_int("columns", 0, high=MAX_SIDE),
+        detach=options.get_bool("detach"),
+        confirm_within_usec=options.get_int(
+            "confirm_within_usec", 0, low=1_000_000, high=MAX_CONFIRM_USEC
+        )
+        if "confirm_within_usec" in options
+        else 0,
     )
+    if start:
+        _check_streams(options, request)
     _check_cwd(request.cwd)
     _check_environment(request.env)
     if request.purpose not in ("", PROBE):

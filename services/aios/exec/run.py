@@ -23,6 +23,7 @@ from aios.errors import (
     NoSuchMachine,
     NotAuthorized,
 )
+from aios.exec import limits
 from aios.exec.audit import Audit
 from aios.exec.history import History, row
 from aios.exec.job import Job, Jobs, Step
@@ -33,7 +34,7 @@ from aios.exec.output import Pipe
 from aios.exec.permit import PENDING, Answer, Permits, require_bound
 from aios.exec.profile import Profile
 from aios.exec.request import CHAT, Request, require_caller
-from aios.exec.spec import Spec, account, groups, streams
+from aios.exec.spec import Spec, account, descriptors, groups
 from aios.exec.unit import LOST, Ended, NoSuchUnit, Result, Unit
 from aios.ids import HOST, new_id
 
@@ -172,15 +173,15 @@ class Runner:
                 raise Internal(f"policy chose profile {job.profile!r}, which there is not")
             if job.machine == HOST:
                 profile = profile.on_host()
-            wanted = request.timeout_usec or self.config.exec.timeout * 1_000_000
+            allowed = limits.effective(self.config, job.machine, profile, request.limits)
             spec = Spec(
                 command=job.command, profile=profile,
                 account=account(job.machine, profile, job.uid), cwd=job.cwd, env=job.env,
-                timeout_usec=profile.timeout_usec(wanted),
+                limits=allowed,
                 groups=groups(job.machine, job.uid) if profile.confined else (),
                 scratch=f"run-aios-{job.id}" if profile.confined else "",
             )  # fmt: skip
-            unenforced = await self.machine.unenforced(profile, spec.account)
+            unenforced = allowed.unenforced(await self.machine.unenforced(profile, spec.account))
             # A human may have taken their time.
             await self.audit.require()
             job = self.jobs.keep(
@@ -189,7 +190,8 @@ class Runner:
         return job, spec
 
     async def _execute(self, job: Job, spec: Spec) -> Outcome:
-        limit = self.config.exec.output_limit
+        limit = spec.limits.output_max
+        assert limit is not None  # noqa: S101 - every machine has one
         stdout, stderr = Pipe(limit), Pipe(limit)
         try:
             result = await self._follow(job, spec, stdout, stderr)
@@ -209,7 +211,7 @@ class Runner:
             try:
                 with self._not_run(job):
                     await unit.start(
-                        [*spec.properties(), *streams(stdout.write_end, stderr.write_end)]
+                        [*spec.properties(), *descriptors(None, stdout.write_end, stderr.write_end)]
                     )
             except LinkLost:
                 # Nobody knows whether it was started: `to_end` finds out.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aios.errors import NotAuthorized
+from aios.exec.limits import Limits
 from aios.exec.profile import Profile
 from aios.exec.unit import PRE_EXEC, STOP_USEC, Property
 from aios.ids import HOST
@@ -16,7 +17,8 @@ MACHINE_USER = "ai"
 # /proc/PID/mem) only when their groups are the same as well. The user's other processes are not
 # confined; 65534 is nobody's own group on all systems.
 CONFINED_GROUP = "65534"
-# Without a terminal nothing may wait for a key.
+# Without a terminal nothing may wait for a key. With one, people want their pagers and prompts,
+# and systemd sets TERM where the caller does not.
 ENVIRONMENT = {
     "PAGER": "cat",
     "SYSTEMD_PAGER": "",
@@ -61,7 +63,7 @@ class Spec:
     account: str
     cwd: str
     env: Mapping[str, str]
-    timeout_usec: int
+    limits: Limits
     groups: tuple[str, ...] = ()
     scratch: str = ""
     """The name of a directory under /run that the command may write in (TMPDIR), gone with the
@@ -69,9 +71,13 @@ class Spec:
     kept: bool = True
     """The unit stays when it has ended, until its result has been read by whichever exec there is
     then; else it is gone with the one that started it."""
+    terminal: str = ""
+    """The terminal that is all three of its streams, as the machine names it (/dev/pts/N)."""
 
     def properties(self) -> list[Property]:
-        environment = ENVIRONMENT | (ROOT if self.account == "root" else {})
+        environment = ({} if self.terminal else ENVIRONMENT) | (
+            ROOT if self.account == "root" else {}
+        )
         if self.scratch:
             environment |= {"TMPDIR": f"/run/{self.scratch}"}
         environment |= self.env
@@ -98,11 +104,24 @@ class Spec:
             ("SuccessExitStatus", ("(aiai)", (_STATUSES, _SIGNALS))),
             ("KillMode", ("s", "control-group")),
             ("TimeoutStopUSec", ("t", STOP_USEC)),
-            ("RuntimeMaxUSec", ("t", self.timeout_usec)),
             # As in a shell: `yes | head` ends without an error message.
             ("IgnoreSIGPIPE", ("b", False)),
+            *self._terminal(),
             *self._confined(),
             *self.profile.properties(),
+            *self.limits.properties(self.profile),
+        ]
+
+    def _terminal(self) -> list[Property]:
+        if not self.terminal:
+            return []
+        return [
+            ("StandardInput", ("s", "tty")),
+            ("StandardOutput", ("s", "tty")),
+            ("StandardError", ("s", "tty")),
+            ("TTYPath", ("s", self.terminal)),
+            # A shell in there takes no notice of SIGTERM.
+            ("SendSIGHUP", ("b", True)),
         ]
 
     def _confined(self) -> list[Property]:
@@ -121,9 +140,12 @@ def _short(command: str) -> str:
     return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"
 
 
-def streams(stdout: int, stderr: int) -> list[Property]:
-    """stdin is /dev/null."""
-    return [
+def descriptors(stdin: int | None, stdout: int, stderr: int) -> list[Property]:
+    """The streams of a command without a terminal. stdin None: /dev/null."""
+    found: list[Property] = [
         ("StandardOutputFileDescriptor", ("h", stdout)),
         ("StandardErrorFileDescriptor", ("h", stderr)),
     ]
+    if stdin is not None:
+        found.append(("StandardInputFileDescriptor", ("h", stdin)))
+    return found

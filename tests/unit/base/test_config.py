@@ -42,12 +42,38 @@ def test_what_other_parts_read_is_left_to_them(tmp_path: Path) -> None:
         ("[machine]\nmachine_users = ['ai']\n", ":2: [machine] machine_users"),
         ("[machine]\nmachine_approvals = 'all'\n", "'prompt' or 'host'"),
         ("[chat\n", "config.toml:"),
+        ("[exec]\nmemory_max = '1X'\n", ":2: [exec] memory_max cannot be '1X'"),
+        ("[exec]\nmemory_max = 5\n", ":2: [exec] memory_max must be str"),
+        ("[exec]\ntimeout = 0\n", ":2: [exec] timeout must be in"),
+        ("[machine.aios]\ntimeout = 'x'\n", ":2: [machine.aios] timeout must be int"),
+        ("[machine.aios]\ncpu_weight = 10001\n", ":2: [machine.aios] cpu_weight must be in"),
+        ("[machine.aios]\nmachine_users = [0]\n", "unknown key [machine.aios] machine_users"),
+        ("[machine.'a b']\ntimeout = 1\n", "'a b' is no machine"),
+        ("[exec.guard]\nfile = []\n", ":2: unknown key [exec.guard] file"),
+        ("[exec.guard]\nfiles = ['a', 1]\n", ":2: [exec.guard] files is a list of strings"),
+        ("[exec]\nguard = 1\n", ":2: [exec] guard must be"),
     ],
 )
 def test_a_wrong_file_is_rejected_with_its_place(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(write(tmp_path, text))
     assert says in caught.value.message
+
+
+def test_a_machine_s_own_ceiling(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        "[exec]\ntimeout = 7\n[machine]\nmachine_users = [5]\n"
+        "[machine.dev]\ntimeout = 8\ntasks_max = 9\n[exec.guard]\nrequire = true\n"
+    )
+    (tmp_path / "config.d").mkdir()
+    (tmp_path / "config.d" / "x.toml").write_text('[machine.dev]\nmemory_max = "1G"\n')
+    loaded = config.load(config.files(tmp_path))
+    assert loaded.machine.machine_users == (5,)
+    assert loaded.ceiling("aios").timeout == 7
+    dev = loaded.ceiling("dev")
+    assert (dev.timeout, dev.tasks_max, dev.memory_max) == (8, 9, "1G")
+    assert loaded.exec.guard.require
+    assert loaded.exec.guard.files == config.Guard().files
 
 
 def test_options_are_typed_and_known() -> None:

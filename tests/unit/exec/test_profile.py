@@ -4,7 +4,8 @@ import pytest
 
 from aios.errors import ConfigError, ProfileNotEnforced
 from aios.exec import probe
-from aios.exec.profile import CAP_DAC_READ_SEARCH, INFINITY, Name, Profile, load, number
+from aios.exec.limits import Limits
+from aios.exec.profile import CAP_DAC_READ_SEARCH, Name, Profile, load
 from aios.exec.spec import Spec, account
 
 READ_ONLY = load({})["read-only"]
@@ -21,7 +22,6 @@ def test_the_table_of_policy() -> None:
     allowed, calls = properties["SystemCallFilter"][1]
     assert not allowed
     assert {"@debug", "@mount", "@module", "@clock", "@reboot"} <= set(calls)
-    assert properties["MemoryMax"] == ("t", 1024**3)
     # What people ask about is seen as it is.
     assert not any(name.startswith("Private") for name in properties)
 
@@ -38,17 +38,6 @@ def test_who_runs_it() -> None:
     assert account("aios", load({})["standard"], 1000) == "root"
 
 
-def test_wall_time() -> None:
-    assert READ_ONLY.timeout_usec(10**12) == 600 * 10**6
-    assert load({"full": {"RuntimeMaxSec": 0.5}})["full"].timeout_usec(10**12) == 500_000
-    assert load({})["full"].timeout_usec(7) == 7
-
-
-def test_configured() -> None:
-    changed = load({"standard": {"MemoryMax": "infinity", "TasksMax": 5}})["standard"]
-    assert dict(changed.properties()) == {"MemoryMax": ("t", INFINITY), "TasksMax": ("t", 5)}
-
-
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -61,6 +50,8 @@ def test_configured() -> None:
         ("full", {"InaccessiblePaths": "/x"}),
         ("full", {"AmbientCapabilities": ["CAP_SYS_ADMIN"]}),
         ("full", {"RuntimeMaxSec": 0}),
+        ("full", {"CPUWeight": 0}),
+        ("full", {"CPUWeight": 10_001}),
     ],
 )
 def test_what_is_no_profile(name: str, settings: dict[str, Any]) -> None:
@@ -68,14 +59,10 @@ def test_what_is_no_profile(name: str, settings: dict[str, Any]) -> None:
         load({name: settings})
 
 
-def test_sizes() -> None:
-    assert [number(size) for size in (64, "64", "2K", "1G")] == [64, 64, 2048, 1024**3]
-
-
 def test_the_command_is_not_expanded() -> None:
     spec = Spec(
         command="echo $X ${Y} %n", profile=READ_ONLY, account="ai", cwd="", env={"TERM": "vt100"},
-        timeout_usec=5,
+        limits=Limits(timeout_usec=5),
     )  # fmt: skip
     properties = dict(spec.properties())
     # `$$` is systemd's `$`, and it does not look at `%` in what comes over the bus.
@@ -104,6 +91,7 @@ Mounts
 LIMITS = """\
 Limit memory.max 1073741824
 Limit pids.max 256
+Limit cpu.weight 50
 """
 SEEN = STATUS + MOUNTS + LIMITS + "Internet no\n"
 
@@ -116,9 +104,8 @@ def test_in_force() -> None:
     ("seen", "unenforced"),
     [
         (SEEN.replace("Limit memory.max 1073741824\n", ""), ("MemoryMax",)),
-        (SEEN.replace(LIMITS, ""), ("MemoryMax", "TasksMax")),
+        (SEEN.replace(LIMITS, ""), ("MemoryMax", "TasksMax", "CPUWeight")),
         (SEEN.replace("pids.max 256", "pids.max max"), ("TasksMax",)),
-        (SEEN.replace("pids.max 256", "pids.max 100"), ()),
     ],
 )
 def test_limits_without_a_controller(seen: str, unenforced: tuple[str, ...]) -> None:
@@ -147,4 +134,16 @@ def test_not_in_force(old: str, new: str, missing: str) -> None:
 
 
 def test_an_unconfined_profile_misses_nothing_but_limits() -> None:
-    assert probe.check(Profile(Name.FULL, {"TasksMax": 5}), "Mounts\n") == ("TasksMax",)
+    assert probe.check(Profile(Name.FULL, {}), "Mounts\n" + LIMITS) == ()
+
+
+def test_a_terminal_is_all_three_streams_and_has_pagers() -> None:
+    spec = Spec(
+        command="vim", profile=READ_ONLY, account="ai", cwd="", env={}, limits=Limits(),
+        terminal="/dev/pts/3",
+    )  # fmt: skip
+    properties = dict(spec.properties())
+    assert properties["TTYPath"] == ("s", "/dev/pts/3")
+    for name in ("StandardInput", "StandardOutput", "StandardError"):
+        assert properties[name] == ("s", "tty")
+    assert properties["Environment"] == ("as", [])

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from aios.errors import InvalidCommand, InvalidOption
-from aios.exec.request import MAX_COMMAND, read
+from aios.exec.limits import Limits
+from aios.exec.request import MAX_COMMAND, MAX_WORDS, read
 
 
 def test_a_command_as_it_is() -> None:
@@ -38,6 +39,12 @@ def test_the_longest_command() -> None:
         {"timeout_usec": 0},
         {"timeout_usec": -1},
         {"timeout_usec": "1"},
+        {"memory_max": 0},
+        {"tasks_max": 0},
+        {"cpu_weight": 10_001},
+        {"output_max": 0},
+        {"words": 1},
+        {"confirm_within_usec": 999_999},
         {"purpose": "fun"},
         {"session": "x" * 200},
         {"session": "a\nb"},
@@ -55,8 +62,46 @@ def test_all_options() -> None:
         {
             "profile": "standard", "cwd": "/srv", "env": {"LANG": "C", "_X": "a b\n"},
             "timeout_usec": 5, "session": "s", "delegation": "d", "purpose": "probe",
+            "memory_max": 6, "tasks_max": 7, "cpu_weight": 8, "output_max": 9, "words": "do it",
+            "confirm_within_usec": 60_000_000,
         },
     )  # fmt: skip
-    assert request.timeout_usec == 5
+    assert request.limits == Limits(5, 6, 7, 8, 9)
     assert request.env == {"LANG": "C", "_X": "a b\n"}
-    assert read("id", {}).timeout_usec is None
+    assert request.words == "do it"
+    assert request.confirm_within_usec == 60_000_000
+    assert read("id", {}).limits == Limits()
+
+
+def test_options_of_start() -> None:
+    request = read("vim", {"pty": True, "rows": 24, "columns": 80, "detach": True}, start=True)
+    assert (request.pty, request.rows, request.columns, request.detach) == (True, 24, 80, True)
+    assert read("x", {"detach": True, "output_max": 5}, start=True).limits.output_max == 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rows": 24},
+        {"pty": False, "columns": 80},
+        {"pty": True, "rows": 70000},
+        {"output_max": 5},
+        {"detach": 1},
+        {"sorts": True},
+    ],
+)
+def test_what_is_no_option_of_start(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption):
+        read("id", options, start=True)
+
+
+def test_an_option_in_the_wrong_place_says_where_it_belongs() -> None:
+    with pytest.raises(InvalidOption, match="'pty' is for Start"):
+        read("id", {"pty": True})
+
+
+@pytest.mark.parametrize("text", ["é" * 600, "x" + "é" * 600, "a" * 2000, "\U0001f600" * 300])
+def test_long_words_are_cut_at_a_character(text: str) -> None:
+    words = read("id", {"words": text}).words
+    assert text.startswith(words)
+    assert MAX_WORDS - 3 <= len(words.encode()) <= MAX_WORDS
