@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aios.errors import InvalidOption, NotFound
-from aios.memory import texts
+from aios.memory import entities, texts
 from aios.memory.schema import has_index, transaction
 from aios.memory.words import spread
 
@@ -290,6 +290,8 @@ def index(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM memory_words WHERE rowid = ?", (known["number"],))
             connection.execute("DELETE FROM memory_index WHERE number = ?", (known["number"],))
         row = connection.execute("SELECT * FROM memories WHERE id = ?", (memory_id,)).fetchone()
+        named = read_entities(row["related_entities"]) if row is not None else ()
+        entities.put(connection, memory_id, named)
         if row is not None:
             number = connection.execute(
                 "INSERT INTO memory_index(id) VALUES (?)", (memory_id,)
@@ -299,7 +301,7 @@ def index(connection: sqlite3.Connection) -> None:
                 " VALUES (?, ?, ?, ?)",
                 (
                     number, spread(row["content"]), spread(row["ai_interpretation"] or ""),
-                    spread(" ".join(read_entities(row["related_entities"]))),
+                    spread(" ".join(named)),
                 ),
             )  # fmt: skip
     connection.execute("DELETE FROM memory_changes")

@@ -128,6 +128,9 @@ CREATE INDEX memory_texts_by_hash ON memory_texts(hash, owner);
 CREATE TRIGGER memory_text_deleted AFTER DELETE ON memories BEGIN
     DELETE FROM memory_texts WHERE memory_id = OLD.id;
 END;
+CREATE TRIGGER command_deleted AFTER DELETE ON commands BEGIN
+    DELETE FROM command_actions WHERE command_id = OLD.id;
+END;
 """
 
 
@@ -208,10 +211,13 @@ def migrate(connection: sqlite3.Connection) -> None:
 def second(connection: sqlite3.Connection) -> None:
     # Here, because they import this module. Each part's tables stand in its own module; what is
     # derived from a memory or a command goes with it, by a trigger.
-    from aios.memory import texts
+    from aios.memory import entities, profile, texts
 
     run(connection, SECOND)
     texts.fill(connection)
+    run(connection, entities.SCHEMA)
+    entities.fill(connection)
+    run(connection, profile.SCHEMA)
 
 
 def run(connection: sqlite3.Connection, script: str) -> None:
