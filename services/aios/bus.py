@@ -1,22 +1,40 @@
-"""The D-Bus door, and the only module that imports dbus-next.
+"""The D-Bus door. With bus_values.py and bus_link.py all that imports dbus-next.
 
 Methods are dispatched here from the interfaces' XML, not by dbus-next's decorators: those never
 say who called, and send tracebacks to the caller. dbus-next gives the wire format, the connection
 and the match rules.
+
+A method's output of type `h` is a descriptor that is the door's from then on. Descriptors that
+nobody here asked for are closed, and the call that brings them is refused.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
-from dbus_next.aio.message_bus import MessageBus
-from dbus_next.constants import BusType, ErrorType, MessageType, NameFlag, RequestNameReply
+from dbus_next.constants import (
+    ErrorType,
+    MessageFlag,
+    MessageType,
+    NameFlag,
+    RequestNameReply,
+)
 from dbus_next.message import Message
-from dbus_next.signature import SignatureTree, SignatureType, Variant
+from dbus_next.signature import Variant
 
+from aios.bus_link import Link
+from aios.bus_values import (
+    body,
+    from_dbus,
+    paths,
+    property_value,
+    take_descriptors,
+)
 from aios.caller import Caller
+from aios.channel import close_all
 from aios.contract import Method
 from aios.errors import AiosError, Internal, Unavailable, from_name
 from aios.interface import Call, Interface
@@ -29,112 +47,56 @@ HEADER = (
     '<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"\n'
     ' "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">\n'
 )
-
-# Types of `a{sv}` values that are not what their Python type suggests (see `variant`).
-TYPES = {
-    "exit_status": "i",
-    "signal": "i",
-    "uid": "u",
-    "by_uid": "u",
-    "limit": "u",
-    "offset": "u",
-    "steps": "u",
-}
-
-
-class Typed(NamedTuple):
-    """A value of an `a{sv}` whose type another service's interface prescribes."""
-
-    type: str
-    value: Any
-
+STANDARD = (
+    f'<interface name="{INTROSPECTABLE}"><method name="Introspect">'
+    '<arg name="xml_data" type="s" direction="out"/></method></interface>\n'
+    f'<interface name="{PROPERTIES}"><method name="Get">'
+    '<arg name="interface_name" type="s" direction="in"/>'
+    '<arg name="property_name" type="s" direction="in"/>'
+    '<arg name="value" type="v" direction="out"/></method>'
+    '<method name="GetAll"><arg name="interface_name" type="s" direction="in"/>'
+    '<arg name="properties" type="a{sv}" direction="out"/></method></interface>'
+)
 
 SignalHandler = Callable[[str, list[Any]], None]
 """(path, body)"""
 log = structlog.get_logger()
 
 
-def variant(key: str, value: Any) -> Variant:
-    """A value of an `a{sv}`: its type by key, else by its Python type."""
-    if isinstance(value, Typed):
-        return Variant(value.type, value.value)
-    if key in TYPES:
-        return Variant(TYPES[key], value)
-    if isinstance(value, bool):
-        return Variant("b", value)
-    if isinstance(value, int):
-        return Variant("t" if value >= 0 else "x", value)
-    if isinstance(value, float):
-        return Variant("d", value)
-    if isinstance(value, bytes):
-        return Variant("ay", value)
-    if isinstance(value, str):
-        return Variant("s", str(value))
-    if isinstance(value, dict):
-        return Variant("a{sv}", {name: variant(name, item) for name, item in value.items()})
-    if isinstance(value, list | tuple):
-        if all(isinstance(item, str) for item in value):
-            return Variant("as", [str(item) for item in value])
-        if all(isinstance(item, dict) for item in value):
-            return Variant(
-                "aa{sv}", [{k: variant(k, v) for k, v in item.items()} for item in value]
-            )
-    raise TypeError(f"{key}: {type(value).__name__} has no D-Bus type here")
+@dataclass
+class _Peer:
+    """Somebody on the bus, for as long as they are there. Unique names are never used again."""
 
-
-def to_dbus(value: Any, kind: SignatureType) -> Any:
-    """Plain Python to what dbus-next marshals: variants put in, structs as lists."""
-    code = kind.token
-    if code == "a":
-        child = kind.children[0]
-        if child.signature == "{sv}":
-            return {k: variant(k, v) for k, v in value.items()}
-        if child.signature.startswith("{"):
-            return {k: to_dbus(v, child.children[1]) for k, v in value.items()}
-        return value if child.signature == "y" else [to_dbus(item, child) for item in value]
-    if code == "(":
-        return [to_dbus(item, sub) for item, sub in zip(value, kind.children, strict=True)]
-    return value
-
-
-def from_dbus(value: Any) -> Any:
-    """What dbus-next unmarshals to plain Python: variants taken out."""
-    if isinstance(value, Variant):
-        return from_dbus(value.value)
-    if isinstance(value, dict):
-        return {key: from_dbus(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [from_dbus(item) for item in value]
-    return value
-
-
-def body(signature: str, values: tuple[Any, ...]) -> list[Any]:
-    tree = SignatureTree._get(signature)
-    return [to_dbus(value, kind) for value, kind in zip(values, tree.types, strict=True)]
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    caller: Caller | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """What serves their calls, and is cancelled when they leave."""
 
 
 class Bus:
     """One connection to the system bus: calls out, signals in, and interfaces served."""
 
     def __init__(
-        self, bus: MessageBus, busy: Callable[[], contextlib.AbstractContextManager[None]]
+        self, bus: Link, busy: Callable[[], contextlib.AbstractContextManager[None]]
     ) -> None:
         self._bus = bus
         self._busy = busy
         self._interfaces: dict[str, list[Interface]] = {}
-        self._callers: dict[str, Caller] = {}
+        self._peers: dict[str, _Peer] = {}
         self._signals: dict[tuple[str, str], list[SignalHandler]] = {}
-        self._calls: dict[str, set[Call]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._expected: dict[int, list[int]] = {}
+        """Serials of calls whose answer may bring descriptors, which are put here."""
 
     @classmethod
     async def connect(
         cls, busy: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     ) -> "Bus":
         try:
-            self = cls(await MessageBus(bus_type=BusType.SYSTEM).connect(), busy)
+            link = Link()
+            await link.connect()
         except (OSError, EOFError) as error:
             raise Unavailable(f"no system bus: {error}") from error
+        self = cls(link, busy)
         self._bus.add_message_handler(self._on_message)
         await self.subscribe(DAEMON, DAEMON, "NameOwnerChanged", self._name_changed)
         return self
@@ -152,6 +114,28 @@ class Bus:
     ) -> list[Any]:
         """The reply's body in plain Python. Errors are AiosErrors: ours by name, the others
         Unavailable."""
+        answer = await self._ask(
+            Message(
+                destination=destination,
+                path=path,
+                interface=interface,
+                member=member,
+                signature=signature,
+                body=body(signature, arguments),
+            )
+        )
+        return [from_dbus(value) for value in answer.body]
+
+    async def call_with_descriptors(
+        self,
+        destination: str,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str = "",
+        *arguments: Any,
+    ) -> list[Any]:
+        """As `call`; each output of type `h` is a descriptor, and the caller's to close."""
         message = Message(
             destination=destination,
             path=path,
@@ -159,15 +143,28 @@ class Bus:
             member=member,
             signature=signature,
             body=body(signature, arguments),
+            serial=self._bus.next_serial(),
         )
+        received = self._expected[message.serial] = []
+        try:
+            answer = await self._ask(message)
+            values = [from_dbus(value) for value in answer.body]
+            return take_descriptors(answer.signature, values, received)
+        except ValueError as error:
+            raise Unavailable(f"{destination}: {error}") from error
+        finally:
+            del self._expected[message.serial]
+            close_all(received)
+
+    async def _ask(self, message: Message) -> Message:
         answer = await self._bus.call(message)
         if answer is None:
-            raise Unavailable(f"{destination} did not answer")
+            raise Unavailable(f"{message.destination} did not answer")
         if answer.message_type == MessageType.ERROR:
             text = str(answer.body[0]) if answer.body else answer.error_name
             head, _, hint = text.partition("\n")
             raise from_name(answer.error_name, head, hint=hint)
-        return [from_dbus(value) for value in answer.body]
+        return answer
 
     async def subscribe(
         self, sender: str, interface: str, member: str, handler: SignalHandler
@@ -226,136 +223,164 @@ class Bus:
             )
         )
 
-    async def identify(self, sender: str) -> Caller:
-        """Who is behind a unique name: the daemon says so. Unique names are never used again."""
-        if sender not in self._callers:
+    async def _identify(self, sender: str, peer: _Peer) -> Caller:
+        """Who is behind a unique name: the daemon says so."""
+        if peer.caller is None:
             (known,) = await self.call(
                 DAEMON, DAEMON_PATH, DAEMON, "GetConnectionCredentials", "s", sender
             )
             if "UnixUserID" not in known:
                 raise Unavailable(f"the bus does not know who {sender} is")
-            self._callers[sender] = Caller(
+            peer.caller = Caller(
                 uid=known["UnixUserID"], pid=known.get("ProcessID", 0), bus_name=sender
             )
-        return self._callers[sender]
+        return peer.caller
 
     def _name_changed(self, path: str, values: list[Any]) -> None:
         name, _old, new = values
-        if not new:
-            self._callers.pop(name, None)
-            for call in self._calls.pop(name, ()):
-                call.gone.set()
+        if not new and (peer := self._peers.pop(name, None)):
+            peer.gone.set()
+            for task in peer.tasks:
+                task.cancel()
 
     def _on_message(self, message: Message) -> Message | bool | None:
+        descriptors, message.unix_fds = message.unix_fds, []
+        if message.message_type == MessageType.METHOD_RETURN:
+            expected = self._expected.get(message.reply_serial)
+            if expected is None:
+                close_all(descriptors)
+            else:
+                expected += descriptors
+            return None
+        close_all(descriptors)
         if message.message_type == MessageType.SIGNAL:
-            # The daemon checks a match rule's sender; what is sent to us by name it passes on
-            # from anybody.
-            if message.destination and message.sender != DAEMON:
-                return None
-            for handler in self._signals.get((message.interface, message.member), ()):
-                handler(message.path, [from_dbus(value) for value in message.body])
+            self._signal(message)
             return None
         if message.message_type != MessageType.METHOD_CALL or message.interface == f"{DAEMON}.Peer":
             return None
-        task = asyncio.get_running_loop().create_task(self._serve(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        # Here, not in the task: what the daemon tells next may be that the sender has gone.
+        peer = self._peers.setdefault(message.sender, _Peer())
+        task = asyncio.get_running_loop().create_task(
+            self._serve(message, peer, unasked=bool(descriptors))
+        )
+        peer.tasks.add(task)
+        task.add_done_callback(peer.tasks.discard)
         return True
 
-    async def _serve(self, message: Message) -> None:
+    def _signal(self, message: Message) -> None:
+        # The daemon checks a match rule's sender; what is sent to us by name it passes on from
+        # anybody.
+        if message.destination and message.sender != DAEMON:
+            return
+        for handler in self._signals.get((message.interface, message.member), ()):
+            handler(message.path, [from_dbus(value) for value in message.body])
+
+    async def _serve(self, message: Message, peer: _Peer, *, unasked: bool) -> None:
         with self._busy():
             try:
-                answer = await self._dispatch(message)
+                if unasked:
+                    raise _BusError(ErrorType.INVALID_ARGS, "no descriptors are taken here")
+                self._reply(message, await self._dispatch(message, peer))
             except AiosError as error:
-                answer = Message.new_error(message, error.name, str(error))
+                self._reply(message, Message.new_error(message, error.name, str(error)))
             except _BusError as error:
-                answer = Message.new_error(message, error.name, str(error))
+                self._reply(message, Message.new_error(message, error.name, str(error)))
             except Exception:
                 log.exception("call failed", method=f"{message.interface}.{message.member}")
                 fault = Internal("aios met a fault of its own", hint="see its journal")
-                answer = Message.new_error(message, fault.name, str(fault))
-            await self._bus.send(answer)
+                self._reply(message, Message.new_error(message, fault.name, str(fault)))
+            await self._bus.sent()
 
-    def _find(self, path: str) -> list[tuple[Interface, str]]:
-        """The interfaces at a path, each with the child's id."""
+    def _reply(self, message: Message, answer: Message) -> None:
+        if message.flags & MessageFlag.NO_REPLY_EXPECTED:
+            close_all(answer.unix_fds)
+        else:
+            self._bus.send(answer)
+
+    def _find(self, path: str, caller: Caller) -> list[tuple[Interface, str]]:
+        """The interfaces at a path that the caller may know of, each with the child's id."""
         here = [(i, "") for i in self._interfaces.get(path, ()) if not i.CHILDREN]
         parent, _, child = path.rpartition("/")
-        here += [(i, child) for i in self._interfaces.get(parent, ()) if i.CHILDREN]
-        return [(i, object_id) for i, object_id in here if not i.CHILDREN or i.has(object_id)]
+        children = [i for i in self._interfaces.get(parent, ()) if i.CHILDREN]
+        return here + [(i, child) for i in children if i.has(child, caller)]
 
-    async def _dispatch(self, message: Message) -> Message:
+    async def _dispatch(self, message: Message, peer: _Peer) -> Message:
+        caller = await self._identify(message.sender, peer)
+        here = self._find(message.path, caller)
         if message.interface == INTROSPECTABLE and message.member == "Introspect":
-            return Message.new_method_return(message, "s", [self._introspect(message.path)])
-        here = self._find(message.path)
+            return Message.new_method_return(
+                message, "s", [self._introspect(message.path, here, caller)]
+            )
         if not here:
             raise _BusError(ErrorType.UNKNOWN_OBJECT, f"no object {message.path}")
         if message.interface == PROPERTIES:
-            return self._properties(message, here)
+            return await self._properties(message, here, Call(caller, gone=peer.gone))
         interface, object_id, method = _method(message, here)
         if message.signature != method.in_signature:
             raise _BusError(
                 ErrorType.INVALID_ARGS,
                 f"{method.name} takes '{method.in_signature}', not '{message.signature}'",
             )
-        call = Call(await self.identify(message.sender), object_id=object_id)
-        async with self._following(message.sender, call):
-            values = [from_dbus(value) for value in message.body]
-            result = await interface.method(method.name)(call, *values)
-        outputs = (result,) if len(method.outputs) == 1 else result if method.outputs else ()
-        if any(arg.type == "o" for arg in method.outputs):
-            outputs = tuple(
-                f"{interface.OBJECTS}/{value}" if arg.type == "o" else value
-                for arg, value in zip(method.outputs, outputs, strict=True)
-            )
-        return Message.new_method_return(
-            message, method.out_signature, body(method.out_signature, outputs)
+        call = Call(caller, object_id=object_id, gone=peer.gone)
+        values = [from_dbus(value) for value in message.body]
+        return _returned(
+            message, interface, method, await interface.method(method.name)(call, *values)
         )
 
-    @contextlib.asynccontextmanager
-    async def _following(self, sender: str, call: Call) -> AsyncIterator[None]:
-        """Cancels the call's task when its sender leaves the bus."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in a task
-
-        async def follow() -> None:
-            await call.gone.wait()
-            task.cancel()
-
-        self._calls.setdefault(sender, set()).add(call)
-        follower = asyncio.ensure_future(follow())
-        try:
-            yield
-        finally:
-            follower.cancel()
-            if calls := self._calls.get(sender):
-                calls.discard(call)
-
-    def _introspect(self, path: str) -> str:
-        parts = [interface.contract.xml for interface, _ in self._find(path)]
+    def _introspect(self, path: str, here: list[tuple[Interface, str]], caller: Caller) -> str:
+        parts = [interface.contract.xml for interface, _ in here]
         if parts:
-            parts += [
-                f'<interface name="{INTROSPECTABLE}"><method name="Introspect">'
-                '<arg name="xml_data" type="s" direction="out"/></method></interface>'
-            ]
+            parts.append(STANDARD)
         prefix = path if path == "/" else f"{path}/"
         below = {p[len(prefix) :].split("/")[0] for p in self._interfaces if p.startswith(prefix)}
+        for interface in self._interfaces.get(path, ()):
+            if interface.CHILDREN:
+                below.update(interface.children(caller))
         parts += [f'<node name="{name}"/>' for name in sorted(below - {""})]
         return f"{HEADER}<node>\n" + "\n".join(parts) + "\n</node>\n"
 
-    def _properties(self, message: Message, here: list[tuple[Interface, str]]) -> Message:
-        wanted = message.body[0] if message.body else ""
-        for interface, _object_id in here:
-            types = interface.contract.properties
-            if wanted != interface.NAME:
-                continue
-            values: Mapping[str, Variant] = {
-                name: Variant(kind, getattr(interface, name)) for name, kind in types.items()
-            }
-            if message.member == "GetAll":
-                return Message.new_method_return(message, "a{sv}", [dict(values)])
-            if message.member == "Get" and message.body[1] in values:
-                return Message.new_method_return(message, "v", [values[message.body[1]]])
-        raise _BusError(ErrorType.UNKNOWN_PROPERTY, f"no such property of '{wanted}'")
+    async def _properties(
+        self, message: Message, here: list[tuple[Interface, str]], call: Call
+    ) -> Message:
+        wanted = {"Get": "ss", "GetAll": "s", "Set": "ssv"}.get(message.member)
+        if wanted is None or message.signature != wanted:
+            raise _BusError(ErrorType.UNKNOWN_METHOD, f"no method {message.member} of properties")
+        name = message.body[0]
+        found = [(i, object_id) for i, object_id in here if name == i.NAME]
+        if not found:
+            raise _BusError(ErrorType.UNKNOWN_INTERFACE, f"no interface '{name}' here")
+        interface, call.object_id = found[0]
+
+        async def value(name: str) -> Variant:
+            kind = interface.contract.properties[name]
+            raw = await interface.property(call, name)
+            return property_value(kind, paths(raw, kind, interface.OBJECTS))
+
+        if message.member == "GetAll":
+            values = {name: await value(name) for name in interface.contract.properties}
+            return Message.new_method_return(message, "a{sv}", [values])
+        if message.body[1] not in interface.contract.properties:
+            raise _BusError(ErrorType.UNKNOWN_PROPERTY, f"no property '{message.body[1]}' here")
+        if message.member == "Set":
+            raise _BusError(ErrorType.PROPERTY_READ_ONLY, f"{message.body[1]} is only read")
+        return Message.new_method_return(message, "v", [await value(message.body[1])])
+
+
+def _returned(message: Message, interface: Interface, method: Method, result: Any) -> Message:
+    """The answer to a call. Descriptors are closed when it cannot be made."""
+    outputs, descriptors = method.returned(result)
+    try:
+        values = tuple(
+            paths(value, arg.type, interface.OBJECTS)
+            for arg, value in zip(method.outputs, outputs, strict=True)
+        )
+        signature = method.out_signature
+        return Message.new_method_return(
+            message, signature, body(signature, values), unix_fds=descriptors
+        )
+    except BaseException:
+        close_all(descriptors)
+        raise
 
 
 def _method(message: Message, here: list[tuple[Interface, str]]) -> tuple[Interface, str, Method]:

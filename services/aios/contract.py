@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DIRECTORY = Path(__file__).parent / "interfaces"
 
@@ -28,6 +29,17 @@ class Method:
     @property
     def out_signature(self) -> str:
         return "".join(arg.type for arg in self.outputs)
+
+    def returned(self, result: Any) -> tuple[list[Any], list[int]]:
+        """What a method returned as one value for each output, and the descriptors among them
+        (type `h`), in whose stead there is then the place in that second list."""
+        values = [] if not self.outputs else [result] if len(self.outputs) == 1 else list(result)
+        descriptors: list[int] = []
+        for place, (arg, value) in enumerate(zip(self.outputs, values, strict=True)):
+            if arg.type == "h":
+                values[place] = len(descriptors)
+                descriptors.append(value)
+        return values, descriptors
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What bus.py and varlink.py serve: an object whose methods are named as its XML says."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -22,27 +22,36 @@ class Call:
     event: SendEvent | None = None
     """Sends one reply before the last; None where the peer did not ask for more (Varlink)."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the peer's connection goes."""
+    """One for all calls of a peer's connection; set when that goes, be it after the call."""
 
 
 class Interface:
     """Methods are `async def Name(self, call, *inputs)` and return the output, or a tuple of
-    several. Values are plain Python: `a{sv}` is a dict. Errors are AiosErrors."""
+    several. Values are plain Python: `a{sv}` is a dict, `h` a descriptor that is given away. Errors
+    are AiosErrors."""
 
     NAME: ClassVar[str]
     PATH: ClassVar[str]
     CHILDREN: ClassVar[bool] = False
     """Served on PATH/ID for every id that `has` knows, instead of on PATH."""
     OBJECTS: ClassVar[str] = ""
-    """Where an output of type `o` lives: the id that a method returns is put behind it."""
+    """Where outputs and properties of type `o` and `ao` live: their ids are put behind it."""
 
     def __init__(self) -> None:
         self.contract = contract.load(self.NAME)
         self.emitters: list[EmitSignal] = []
 
-    def has(self, object_id: str) -> bool:
-        """Whether there is such a child (with CHILDREN)."""
+    def has(self, object_id: str, caller: Caller) -> bool:
+        """Whether there is such a child (with CHILDREN) for all that this caller may know."""
         raise LookupError(object_id)
+
+    def children(self, caller: Caller) -> Iterable[str]:
+        """Those that introspection names to this caller."""
+        return ()
+
+    async def property(self, call: Call, name: str) -> Any:
+        """What this caller may see of it; with CHILDREN, that child's."""
+        return getattr(self, name)
 
     def emit(self, signal: str, *args: Any, object_id: str = "", to: str | None = None) -> None:
         """To everybody whom the bus's policy lets hear it, or to one unique name."""

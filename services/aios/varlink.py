@@ -1,8 +1,9 @@
 """The socket door: Varlink (NUL-terminated JSON) with the same interfaces as the bus.
 
-A connection carries one call at a time. With `more`, a method may send events before its reply.
-A method with CHILDREN takes the id as parameter `object`. When the peer goes, its call is
-cancelled. https://varlink.org/Method-Call
+A connection carries one call at a time. An output of type `h` is the place of a descriptor among
+those that come with the reply (SCM_RIGHTS), as systemd has it. With `more`, a method may send
+events before its reply. A method with CHILDREN takes the id as parameter `object`. When the peer
+goes, its call is cancelled. https://varlink.org/Method-Call
 """
 
 import asyncio
@@ -11,15 +12,15 @@ import contextlib
 import json
 import socket
 import struct
-import sys
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from aios import __version__
 from aios.caller import Caller
-from aios.contract import Arg, Method
+from aios.channel import Channel, close_all
+from aios.contract import Method
 from aios.errors import AiosError, Internal, NotFound
 from aios.interface import Call, Interface
 
@@ -27,14 +28,14 @@ MAX_MESSAGE = 4 * 1024 * 1024
 MAX_QUEUED = 16
 """Calls that a peer may send before the first is answered."""
 FIRST_CALL_SECONDS = 10
+BACKLOG = 100
+ACCEPT_AGAIN_SECONDS = 1.0
+"""After there were no descriptors left to accept with."""
 SERVICE = "org.varlink.service"
 _RANGES = {
     "y": (0, 2**8), "q": (0, 2**16), "u": (0, 2**32), "t": (0, 2**64),
     "n": (-(2**15), 2**15), "i": (-(2**31), 2**31), "x": (-(2**63), 2**63),
 }  # fmt: skip
-
-# Python 3.13 and later remove a socket's file when its server closes; these files are systemd's.
-_KEEP: Mapping[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 
 Identify = Callable[[int, int], Awaitable[Caller]]
 Busy = Callable[[], contextlib.AbstractContextManager[None]]
@@ -84,11 +85,16 @@ def arguments(method: Method, parameters: Mapping[str, Any]) -> list[Any]:
     return values
 
 
-def reply(outputs: tuple[Arg, ...], result: Any) -> dict[str, Any]:
-    if not outputs:
-        return {}
-    values = (result,) if len(outputs) == 1 else result
-    return {arg.name: value for arg, value in zip(outputs, values, strict=True)}
+class Answer(NamedTuple):
+    parameters: dict[str, Any]
+    descriptors: list[int]
+    """Whoever has the answer closes them."""
+
+
+def reply(method: Method, result: Any) -> Answer:
+    values, descriptors = method.returned(result)
+    names = (arg.name for arg in method.outputs)
+    return Answer(dict(zip(names, values, strict=True)), descriptors)
 
 
 def _plain(value: Any) -> Any:
@@ -117,30 +123,54 @@ class VarlinkServer:
         self.identify = identify
         self.busy = busy
         self.tasks: set[asyncio.Task[None]] = set()
-        self._servers: list[asyncio.Server] = []
+        self._sockets: list[socket.socket] = []
 
     async def listen(self, sockets: list[socket.socket]) -> None:
-        loop = asyncio.get_running_loop()
+        """Serves on these sockets, which are the server's from here on."""
         for listening in sockets:
             listening.setblocking(False)
-            self._servers.append(
-                await loop.create_unix_server(lambda: Connection(self), sock=listening, **_KEEP)
-            )
+            listening.listen(BACKLOG)
+            self._sockets.append(listening)
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(BACKLOG):
+            try:
+                connection, _address = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                log.exception("cannot accept")
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listening)
+                loop.call_later(ACCEPT_AGAIN_SECONDS, self._resume, listening)
+                return
+            task = asyncio.get_running_loop().create_task(Connection(self, connection).serve())
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    def _resume(self, listening: socket.socket) -> None:
+        if listening in self._sockets:
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
     def close(self) -> None:
-        for server in self._servers:
-            server.close()
+        """Accepts no more. What has connected is served on."""
+        for listening in self._sockets:
+            asyncio.get_running_loop().remove_reader(listening)
+            listening.close()
+        self._sockets.clear()
 
-    async def dispatch(self, name: str, parameters: dict[str, Any], call: Call) -> dict[str, Any]:
+    async def dispatch(self, name: str, parameters: dict[str, Any], call: Call) -> Answer:
         interface_name, _, method_name = name.rpartition(".")
         if name == f"{SERVICE}.GetInfo":
-            return {
+            about = {
                 "vendor": "aios",
                 "product": "aios",
                 "version": __version__,
                 "url": "",
                 "interfaces": [SERVICE, *self.interfaces],
             }
+            return Answer(about, [])
         interface = self.interfaces.get(interface_name)
         if interface is None:
             raise VarlinkError("InterfaceNotFound", interface=interface_name)
@@ -149,70 +179,46 @@ class VarlinkServer:
             raise VarlinkError("MethodNotFound", method=name)
         if interface.CHILDREN:
             call.object_id = str(parameters.pop("object", ""))
-            if not interface.has(call.object_id):
+            if not interface.has(call.object_id, call.caller):
                 raise NotFound(f"no such object: {call.object_id!r}")
         values = arguments(method, parameters)
-        return reply(method.outputs, await interface.method(method_name)(call, *values))
+        return reply(method, await interface.method(method_name)(call, *values))
 
 
-class Connection(asyncio.Protocol):
-    """One peer. Bytes go into a buffer, messages out of it, one call at a time."""
+class Connection:
+    """One peer, one call at a time."""
 
-    def __init__(self, server: VarlinkServer) -> None:
+    def __init__(self, server: VarlinkServer, connection: socket.socket) -> None:
         self._server = server
-        self._buffer = bytearray()
-        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._call: Call | None = None
+        self._peer = peer_credentials(connection)
         self._work: asyncio.Future[Any] | None = None
+        self._channel = Channel(
+            connection, self._lost, max_message=MAX_MESSAGE, max_queued=MAX_QUEUED
+        )
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket's
-        self._transport = transport
-        task = asyncio.get_running_loop().create_task(self._serve())
-        self._server.tasks.add(task)
-        task.add_done_callback(self._server.tasks.discard)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        *messages, rest = self._buffer.split(b"\0")
-        for message in messages:
-            self._messages.put_nowait(bytes(message))
-        self._buffer = rest
-        if len(rest) > MAX_MESSAGE or self._messages.qsize() > MAX_QUEUED:
-            self._transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._messages.put_nowait(None)
-        self._writable.set()
-        if self._call is not None:
-            self._call.gone.set()
+    def _lost(self) -> None:
         if self._work is not None:
             self._work.cancel()
 
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    async def _send(self, message: Mapping[str, Any]) -> None:
-        await self._writable.wait()
-        if self._transport.is_closing():
-            raise ConnectionResetError
-        self._transport.write(encode(message))
-
-    async def _serve(self) -> None:
+    async def _send(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
         try:
-            pid, uid = peer_credentials(self._transport.get_extra_info("socket"))
+            data = encode(message)
+        except BaseException:
+            close_all(descriptors)
+            raise
+        await self._channel.send(data, descriptors)
+
+    async def serve(self) -> None:
+        try:
             # Until its first call the peer is on its way: leaving now would drop the call.
             with self._server.busy():
-                caller = await self._server.identify(pid, uid)
-                message = await asyncio.wait_for(self._messages.get(), timeout=FIRST_CALL_SECONDS)
+                caller = await self._server.identify(*self._peer)
+                message = await asyncio.wait_for(
+                    self._channel.receive(), timeout=FIRST_CALL_SECONDS
+                )
                 alive = message is not None and await self._answer(message, caller)
             while alive:
-                message = await self._messages.get()
+                message = await self._channel.receive()
                 if message is None:
                     return
                 with self._server.busy():
@@ -224,7 +230,7 @@ class Connection(asyncio.Protocol):
         except ConnectionError:
             pass  # it went, and its call was cancelled
         finally:
-            self._transport.close()
+            self._channel.close()
 
     async def _answer(self, message: bytes, caller: Caller) -> bool:
         """Answers one call; False when the connection is over."""
@@ -237,13 +243,17 @@ class Connection(asyncio.Protocol):
             return False  # not Varlink: there is nobody to answer
 
         async def event(parameters: Mapping[str, Any]) -> None:
-            await self._send({"parameters": parameters, "continues": True})
+            await self._send({"parameters": parameters, "continues": True}, [])
 
-        call = Call(caller, event=event if request.get("more") is True else None)
-        self._call = call
+        more = request.get("more") is True
+        call = Call(caller, event=event if more else None, gone=self._channel.gone)
+        descriptors: list[int] = []
+        if call.gone.is_set():
+            return False
         self._work = asyncio.ensure_future(self._server.dispatch(name, parameters, call))
         try:
-            answer: dict[str, Any] = {"parameters": await self._work}
+            result, descriptors = await self._work
+            answer: dict[str, Any] = {"parameters": result}
         except asyncio.CancelledError:
             if call.gone.is_set():
                 return False
@@ -258,9 +268,12 @@ class Connection(asyncio.Protocol):
             log.exception("call failed", method=name)
             answer = error_reply(Internal("aios met a fault of its own", hint="see its journal"))
         finally:
-            self._call = self._work = None
-        if request.get("oneway") is not True:
-            await self._send(answer)
+            self._work = None
+        if request.get("oneway") is True:
+            close_all(descriptors)
+        else:
+            await self._send(answer, descriptors)
+            await self._channel.drain()
         return True
 
 

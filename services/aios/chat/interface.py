@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aios.caller import Caller
 from aios.chat.chat import Chat
 from aios.chat.event import Emit, Kind
 from aios.errors import AiosError, from_name
@@ -42,7 +43,7 @@ class SessionInterface(Interface):
         super().__init__()
         self._chat = chat
 
-    def has(self, object_id: str) -> bool:
+    def has(self, object_id: str, caller: Caller) -> bool:
         return self._chat.store.has(object_id)
 
     async def Ask(self, call: Call, prompt: str, options: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ import select
 from pathlib import Path
 from typing import Any
 
-from aios.bus import Bus, Typed
+from aios.bus import Bus
+from aios.bus_values import Typed
 from aios.caller import Caller
 from aios.errors import NotAuthorized, Unavailable
 from aios.policy.requests import Request

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aios import contract
-from aios.bus import DAEMON, Bus, body, from_dbus, variant
+from aios.bus import DAEMON, Bus
+from aios.bus_values import body, from_dbus, variant
 from aios.ids import bus_label, exec_bus_name, is_id, is_machine, new_id
 
 VALUES: Any = st.recursive(

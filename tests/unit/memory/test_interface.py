@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aios import config
-from aios.bus import body
+from aios.bus_values import body
 from aios.caller import Caller
 from aios.errors import InvalidOption, NotAuthorized, NotFound
 from aios.ids import is_id, new_id
