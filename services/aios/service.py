@@ -35,6 +35,14 @@ class Service:
 
     def __init__(self, name: str, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self.name = name
+        self.sockets: list[int] = []
+        self.stored: dict[str, int] = {}
+        """The descriptors that this service had in systemd's store when it went, by name."""
+        for descriptor, given in daemon.listen_fds_with_names().items():
+            if given.endswith(".socket"):
+                self.sockets.append(descriptor)
+            else:
+                self.stored[given] = descriptor
         self._idle_seconds = idle_seconds
         self._holds = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -92,7 +100,7 @@ class Service:
             for interface in interfaces:
                 self.bus.export(interface)
             server = VarlinkServer(interfaces, self.identify, self.hold)
-            await server.listen([socket.socket(fileno=fd) for fd in daemon.listen_fds()])
+            await server.listen([socket.socket(fileno=fd) for fd in self.sockets])
             await self.bus.request_name(self.name)
             daemon.notify("READY=1")
         lost = self.bus.disconnected()

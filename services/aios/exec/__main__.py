@@ -5,15 +5,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aios import config
+from aios import config, durable
 from aios.exec import profile
+from aios.exec.admission import Admission
 from aios.exec.audit import Audit
+from aios.exec.execution import Execution
 from aios.exec.history import MEMORY, History
 from aios.exec.interface import Exec1
 from aios.exec.job import Jobs
 from aios.exec.machine import Machine
 from aios.exec.permit import Permits
+from aios.exec.queue import Slots
+from aios.exec.recover import Recovery
 from aios.exec.run import Runner
+from aios.exec.store import Store
+from aios.exec.table import Table
 from aios.ids import exec_bus_name, is_machine
 from aios.interface import Interface
 from aios.service import Service
@@ -35,18 +41,20 @@ def main(arguments: list[str]) -> int:
         async def record(event: dict[str, Any]) -> object:
             return await service.bus.call(*MEMORY, "Record", "a{sv}", event)
 
-        runner = Runner(
-            machine=Machine(name, service.bus),
-            config=settings,
-            profiles=profile.load(settings.profiles),
-            permits=permits,
-            audit=Audit(name, state, service.bus),
-            jobs=Jobs(state / "jobs"),
-            history=History(state / "history", record),
-            hold=service.hold,
-        )
+        machine = Machine(name, service.bus)
+        audit = Audit(name, state, service.bus)
+        jobs = Jobs(state / "jobs")
+        history = History(state / "history", record)
+        profiles = profile.load(settings.profiles)
+        admission = Admission(machine, settings, profiles, permits, audit, jobs)
+        spools = durable.directory(state / "spool")
+        store = Store(service.stored)
+        execution = Execution(machine, admission, audit, jobs, history, store, spools)
+        table = Table(jobs)
+        recovery = Recovery(execution, permits, table)
+        runner = Runner(admission, execution, recovery, table, Slots(), service.hold)
         await runner.recover()
-        runner.history.deliver()
+        history.deliver()
         return [Exec1(name, runner)]
 
     return service.run(setup)

@@ -40,6 +40,7 @@ def row(job: Job, result: Result) -> dict[str, Any]:
         "cpu_usec": result.cpu_usec,
         "cwd": job.cwd,
         "purpose": job.purpose,
+        "words": job.words,
     }
     return {name: value for name, value in known.items() if value not in ("", None)}
 

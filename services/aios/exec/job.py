@@ -20,6 +20,8 @@ class Step(StrEnum):
     DECIDED = "decided"
     STARTED = "started"
     """From before the unit is started: it may not be there."""
+    ENDED = "ended"
+    """Its records are written. A job of Start stays a while, for who asks how it ended."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,24 @@ class Job:
     started_usec: int = 0
     """Realtime; 0 until then."""
     unenforced: tuple[str, ...] = ()
+    words: str = ""
+    start: bool = False
+    """A job of Start; else of Run."""
+    pty: bool = False
+    detach: bool = False
+    peer: str = ""
+    """The unique bus name of who asked; empty on a socket."""
+    output_kept: int = 0
+    """Bytes kept of each stream."""
+    output_max: int = 0
+    """Bytes of one stream that end the command; 0: none do."""
+    exit_status: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """As Wait answers; empty until it has ended."""
 
 
 class Jobs:
-    """The files of the jobs that are not over."""
+    """The files of the jobs that somebody is owed something for."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -63,7 +79,7 @@ class Jobs:
         disk.write(self._path(job), asdict(job))
         return job
 
-    def over(self, job: Job) -> None:
+    def forget(self, job: Job) -> None:
         self._path(job).unlink(missing_ok=True)
 
     def left(self) -> list[Job]:

@@ -13,7 +13,7 @@ from aios.sizes import INFINITY, number
 MAX_CPU_WEIGHT = 10_000
 PROPERTIES = {"memory_max": "MemoryMax", "tasks_max": "TasksMax", "cpu_weight": "CPUWeight"}
 """What the kernel enforces only where there is such a cgroup controller."""
-_ENDED = {Ended.TIMEOUT: "timeout", Ended.OOM: "memory"}
+_ENDED = {Ended.TIMEOUT: "timeout", Ended.OOM: "memory", Ended.OUTPUT: "output"}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""The reply of Run."""
+"""How a command ended, as its caller is told."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from aios.exec import limits
 from aios.exec.job import Job
 from aios.exec.output import Text
 from aios.exec.unit import Result
@@ -22,27 +23,43 @@ class Outcome:
     details: dict[str, Any]
 
 
-def outcome(job: Job, result: Result, out: Text, err: Text) -> Outcome:
-    details: dict[str, Any] = {
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def details(job: Job, result: Result, out: int | None, err: int | None) -> dict[str, Any]:
+    """What is known of the end of a job that printed so many bytes."""
+    return _known({
         "id": job.id,
         "decision": job.decision,
         "rule": job.rule,
         "profile": job.profile,
         "ended": str(result.ended),
+        "limit": limits.reached(result.ended, 0) or None,
         "signal": result.signal,
         "duration_usec": result.duration_usec,
         "cpu_usec": result.cpu_usec,
         "memory_peak": result.memory_peak,
-        "stdout_bytes": out.total,
-        "stderr_bytes": err.total,
-        "truncated": out.left_out + err.left_out or None,
+        "io_read_bytes": result.io_read_bytes,
+        "io_write_bytes": result.io_write_bytes,
+        "stdout_bytes": out,
+        "stderr_bytes": err,
         "unenforced": list(job.unenforced),
         "invocation_id": result.invocation_id or None,
+    })  # fmt: skip
+
+
+def outcome(job: Job, result: Result, out: Text, err: Text) -> Outcome:
+    """The reply of Run to `job`, which has ended."""
+    assert result.status is not None  # noqa: S101 - a lost job has no outcome
+    left_out = out.left_out + err.left_out
+    collected = {
+        "truncated": left_out or None,
+        "limit": limits.reached(result.ended, left_out) or None,
         "stdout_raw": out.raw,
         "stderr_raw": err.raw,
+        "profile_blocked": True
+        if job.profile == "read-only" and result.status and _BLOCKED.search(err.text)
+        else None,
     }
-    if job.profile == "read-only" and result.status and _BLOCKED.search(err.text):
-        details["profile_blocked"] = True
-    assert result.status is not None  # noqa: S101 - a lost job has no outcome
-    known = {name: value for name, value in details.items() if value is not None}
-    return Outcome(result.status, out.text, err.text, known)
+    return Outcome(result.status, out.text, err.text, {**job.details, **_known(collected)})

@@ -36,6 +36,18 @@ def _tail(data: bytes) -> bytes:
     return data
 
 
+def joined(head: bytes, tail: bytes, total: int) -> Text:
+    """The text of a stream of `total` bytes, of which these are left: all, if they are as many."""
+    if len(head) + len(tail) == total:
+        data, left_out = head + tail, 0
+    else:
+        head, tail = _head(head), _tail(tail)
+        left_out = total - len(head) - len(tail)
+        data = b"%b\n[aios: %d bytes left out]\n%b" % (head, left_out, tail)
+    text = data.decode(errors="replace").replace("\0", "\ufffd")
+    return Text(text, data if text.encode() != data else None, total, left_out)
+
+
 class Collector:
     """Takes bytes, keeps at most `limit` of them: the first half and the last."""
 
@@ -58,19 +70,14 @@ class Collector:
 
     def text(self) -> Text:
         if self.total <= len(self._first) + min(len(self._last), self._keep):
-            data, left_out = bytes(self._first + self._last), 0
-        else:
-            head = _head(bytes(self._first))
-            tail = _tail(bytes(self._last[len(self._last) - self._keep :]))
-            left_out = self.total - len(head) - len(tail)
-            data = b"%b\n[aios: %d bytes left out]\n%b" % (head, left_out, tail)
-        text = data.decode(errors="replace").replace("\0", "\ufffd")
-        return Text(text, data if text.encode() != data else None, self.total, left_out)
+            return joined(bytes(self._first), bytes(self._last), self.total)
+        tail = bytes(self._last[len(self._last) - self._keep :])
+        return joined(bytes(self._first), tail, self.total)
 
 
 class Pipe:
-    """A pipe from the unit to a Collector. `write_end` is the unit's to have; closed when given
-    away. `drained` returns when the last writer is gone."""
+    """A pipe from one of aios's own units to a Collector. `write_end` is the unit's to have; closed
+    when given away. `drained` returns when the last writer is gone."""
 
     def __init__(self, limit: int) -> None:
         self.collector = Collector(limit)

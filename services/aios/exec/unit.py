@@ -54,6 +54,8 @@ class Ended(StrEnum):
     SIGNAL = "signal"
     TIMEOUT = "timeout"
     OOM = "oom"
+    OUTPUT = "output"
+    """It was stopped, having printed more than it may."""
     CANCELLED = "cancelled"
     LOST = "lost"
     """Nobody can say: the unit, or the machine, is gone."""

@@ -24,7 +24,7 @@ def test_a_job_is_found_again(tmp_path: Path) -> None:
     job = jobs.keep(JOB)
     job = jobs.keep(job, step=Step.STARTED, unenforced=("MemoryMax",))
     assert Jobs(tmp_path / "jobs").left() == [job]
-    jobs.over(job)
+    jobs.forget(job)
     assert jobs.left() == []
 
 

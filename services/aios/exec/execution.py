@@ -1,0 +1,161 @@
+"""A command from its start to its last record: started, followed, finished; each recorded before
+the next. What a kill of exec leaves behind is taken up here again (`resume`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aios.errors import MachineNotRunning, NoSuchMachine
+from aios.exec.admission import Admission, now_usec
+from aios.exec.audit import Audit
+from aios.exec.history import History, row
+from aios.exec.job import Job, Jobs, Step
+from aios.exec.link import LinkLost
+from aios.exec.live import Live
+from aios.exec.machine import Machine
+from aios.exec.outcome import details
+from aios.exec.spec import Spec
+from aios.exec.store import Store
+from aios.exec.streams import Passed, Spooled, Streams
+from aios.exec.unit import LOST, Ended, NoSuchUnit, Result, Unit
+
+
+@dataclass(frozen=True)
+class Execution:
+    machine: Machine
+    admission: Admission
+    audit: Audit
+    jobs: Jobs
+    history: History
+    store: Store
+    spools: Path
+    """The directory of what is printed."""
+
+    async def execute(self, live: Live, spec: Spec) -> None:
+        """From the start to the last record. Raises an AiosError when the command does not run."""
+        with self.admission.not_run(live.job):
+            streams = live.streams = await self._open(live)
+        try:
+            unit = await self._start(live, replace(spec, terminal=streams.terminal))
+            result = await self._follow(live, unit)
+            with self.admission.not_run(live.job):
+                await self.machine.settle(result, spec)
+            self._finish(live, result)
+        except Exception:
+            streams.close()
+            raise
+
+    async def resume(self, live: Live) -> None:
+        """The same for a command that an exec before this one started."""
+        self._finish(live, await self._follow(live, None))
+
+    # Started
+
+    async def _open(self, live: Live) -> Streams:
+        job = live.job
+        if job.start and not job.detach:
+            return Passed.make(job, self.store, live.bound())
+        return Spooled.make(job, self.store, self.spools, live.bound())
+
+    def reopen(self, live: Live) -> Streams:
+        """After a kill."""
+        job = live.job
+        if job.start and not job.detach:
+            return Passed.found(job, self.store, live.bound())
+        return Spooled.found(job, self.store, self.spools, live.bound())
+
+    async def _start(self, live: Live, spec: Spec) -> Unit | None:
+        """The unit; None when nobody knows whether systemd took it."""
+        assert live.streams is not None  # noqa: S101 - just opened
+        try:
+            with self.admission.not_run(live.job):
+                # A human may have taken their time.
+                await self.audit.require()
+                unit = Unit(await self.machine.link(), live.job.id)
+                live.job = self.jobs.keep(live.job, step=Step.STARTED, started_usec=now_usec())
+                self.audit.started(live.job, unit.name)
+                starting = asyncio.ensure_future(
+                    unit.start([*spec.properties(), *live.streams.properties()])
+                )
+                try:
+                    await asyncio.shield(starting)
+                except asyncio.CancelledError:
+                    # Once it has been asked for, it is `_follow` that stops it.
+                    await asyncio.wait([starting])
+                    starting.result()
+        except LinkLost:
+            return None
+        finally:
+            live.streams.given()
+        live.begun.set_result(None)
+        return unit
+
+    # Followed
+
+    async def _follow(self, live: Live, unit: Unit | None) -> Result:
+        try:
+            if live.cause is not None:
+                raise asyncio.CancelledError
+            result = await self._to_end(live.job, unit, Unit.wait)
+        except asyncio.CancelledError:
+            if live.cause is None:
+                raise  # this exec leaves, and the next one goes on
+            result = await self._to_end(live.job, None, Unit.cancel)
+            if result.ended is not Ended.LOST:
+                result = replace(result, ended=live.cause)
+        if result.ended is not Ended.LOST and live.streams is not None:
+            await live.streams.drained()
+        return result
+
+    async def _to_end(
+        self, job: Job, unit: Unit | None, how: Callable[[Unit], Awaitable[Result]]
+    ) -> Result:
+        """Over as many links as that takes."""
+        while True:
+            try:
+                if unit is None:
+                    unit = Unit(await self.machine.link(), job.id)
+                    await unit.adopt()
+                return await how(unit)
+            except LinkLost:
+                unit = None
+            except (NoSuchUnit, MachineNotRunning, NoSuchMachine):
+                return LOST
+
+    # Finished
+
+    def _finish(self, live: Live, result: Result) -> None:
+        job = live.job
+        out, err = live.streams.totals() if live.streams else (None, None)
+        most = max(out or 0, err or 0)
+        if result.ended is Ended.EXIT and job.output_max and most > job.output_max:
+            result = replace(result, ended=Ended.OUTPUT)
+        known = [total for total in (out, err) if total is not None]
+        # First the row: whoever finds the finished record after a kill owes nothing more.
+        self.history.add(row(job, result))
+        self.audit.finished(job, result, bytes_out=sum(known) if known else None)
+        live.job = replace(job, exit_status=result.status, details=details(job, result, out, err))
+        if job.start:
+            live.job = self.jobs.keep(live.job, step=Step.ENDED)
+        else:
+            self.jobs.forget(job)
+        self.history.deliver()
+        if isinstance(live.streams, Spooled) and not job.start:
+            live.texts = live.streams.texts()
+        if not live.begun.done():
+            live.begun.set_result(None)
+        live.ended.set_result(result)
+
+    async def leave(self, live: Live) -> None:
+        """Until nobody needs the streams any more; what a detached job printed stays on disk."""
+        streams = live.streams
+        if streams is None:
+            return
+        if isinstance(streams, Spooled) and live.job.detach:
+            streams.rest()
+            return
+        if isinstance(streams, Passed):
+            await streams.read()
+        streams.close()

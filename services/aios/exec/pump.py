@@ -1,0 +1,239 @@
+"""Moving one stream of a command from its pipe: into a spool, which never makes it wait, or on into
+its reader's pipe, which does. The kernel moves, by splice: what it has moved is no longer in the
+first pipe and is in the second, also when exec is killed at that moment.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import select
+import struct
+import termios
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from aios.exec.output import Text
+from aios.exec.spool import CHUNK, Spool
+
+PIPE_SIZE = 1024 * 1024
+LAZY_SECONDS = 0.02
+"""How long the first output stays in its pipe. Most commands are over by then, and need no file."""
+log = structlog.get_logger()
+
+
+def make_pipe() -> tuple[int, int]:
+    """(read end, which does not block; write end, for a command)."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(read_end, False)
+    # The command may open it again as /dev/stdout, being another user.
+    os.fchmod(write_end, 0o666)
+    return read_end, write_end
+
+
+def waiting(pipe: int) -> int:
+    """Bytes in a pipe."""
+    (size,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))
+    return int(size)
+
+
+def abandoned(pipe: int) -> bool:
+    """Whether its last writer is gone."""
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def widen(pipe: int) -> None:
+    """Fewer, larger moves; where the system grants no more, it stays as it is."""
+    try:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+    except OSError as error:
+        log.debug("pipe stays small", reason=str(error))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """`exceeded` is called at each move while more than `most` bytes have come; 0: any may."""
+
+    most: int = 0
+    exceeded: Callable[[], None] = lambda: None
+
+
+class Pump(ABC):
+    """`pipe`: the read end, the pump's own from now on."""
+
+    def __init__(self, pipe: int, bound: Bound) -> None:
+        self.pipe = pipe
+        self._bound = bound
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+
+    @property
+    @abstractmethod
+    def total(self) -> int | None:
+        """Bytes that came; None when nobody knows."""
+
+    def _check(self) -> None:
+        if self._bound.most and (self.total or 0) > self._bound.most:
+            self._bound.exceeded()
+
+    async def drained(self) -> None:
+        """Until the last writer is gone, and what it wrote is where it goes."""
+        await self._over.wait()
+
+    def close(self) -> None:
+        if self.pipe >= 0:
+            self._loop.remove_reader(self.pipe)
+            os.close(self.pipe)
+            self.pipe = -1
+        self._over.set()
+
+
+class Collect(Pump):
+    """Into a spool; what comes within LAZY_SECONDS of an end, from the pipe itself."""
+
+    def __init__(self, pipe: int, spool: Spool, bound: Bound) -> None:
+        super().__init__(pipe, bound)
+        self.spool = spool
+        self._lost = 0
+        """Bytes for which the disk had no room."""
+        self._timer: asyncio.TimerHandle | None = None
+        self.grown: Callable[[], None] = lambda: None
+        """Called when there is more in the spool, or nothing more will come."""
+        if pipe < 0:
+            self._over.set()
+        else:
+            self._loop.add_reader(pipe, self._begin if spool.begun else self._first)
+
+    @property
+    def total(self) -> int | None:
+        return self.spool.total + self._lost + (waiting(self.pipe) if self.pipe >= 0 else 0)
+
+    def _first(self) -> None:
+        self._loop.remove_reader(self.pipe)
+        if abandoned(self.pipe):
+            self._over.set()
+        else:
+            self._timer = self._loop.call_later(LAZY_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        widen(self.pipe)
+        self._loop.add_reader(self.pipe, self._move)
+
+    def _move(self) -> None:
+        try:
+            moved = self.spool.take(self.pipe)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            # The command is not to blame: it goes on, and what it prints is counted.
+            log.error("output is lost", file=str(self.spool.path), reason=str(error))
+            moved = len(os.read(self.pipe, CHUNK))
+            self._lost += moved
+        if not moved:
+            self._loop.remove_reader(self.pipe)
+            self._over.set()
+        self.grown()
+        self._check()
+
+    @property
+    def over(self) -> bool:
+        return self._over.is_set()
+
+    def finish(self) -> None:
+        """What is left in the pipe goes to the spool, and nothing more will come."""
+        with contextlib.suppress(BlockingIOError):
+            while self.pipe >= 0 and waiting(self.pipe) and self.spool.take(self.pipe):
+                pass
+        super().close()
+        self.grown()
+
+    async def drained(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            if abandoned(self.pipe):
+                self._over.set()
+            else:
+                self._begin()  # a descriptor of it has been passed to somebody else
+        await self._over.wait()
+
+    def text(self) -> Text:
+        """What there is of it. Once: it may be taken from the pipe."""
+        parts = []
+        try:
+            if self.pipe >= 0:
+                while part := os.read(self.pipe, CHUNK):
+                    parts.append(part)
+        except BlockingIOError:
+            pass
+        return self.spool.text(b"".join(parts))
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().close()
+        self.grown()
+
+
+class Pass(Pump):
+    """On into the pipe of who reads it, as fast as they read. When they stop reading, the command
+    is told as in a shell: by SIGPIPE."""
+
+    def __init__(
+        self, pipe: int, reader: int, bound: Bound, *, closed: Callable[[], None], counted: bool
+    ) -> None:
+        """`reader`: the write end of their pipe, the pump's own from now on. `closed`: when both
+        are. counted False: some had been moved before."""
+        super().__init__(pipe, bound)
+        self.reader = reader
+        self._closed = closed
+        self._moved = 0
+        self._counted = counted
+        self._wide = False
+        if pipe < 0 or reader < 0:
+            self.close()
+        else:
+            self._loop.add_reader(pipe, self._move)
+
+    @property
+    def total(self) -> int | None:
+        if not self._counted:
+            return None
+        return self._moved + (waiting(self.pipe) if self.pipe >= 0 else 0)
+
+    def _move(self) -> None:
+        try:
+            moved = os.splice(self.pipe, self.reader, CHUNK, flags=os.SPLICE_F_NONBLOCK)
+        except BlockingIOError:
+            if waiting(self.pipe):
+                self._loop.remove_reader(self.pipe)
+                self._loop.add_writer(self.reader, self._room)
+                if not self._wide:
+                    widen(self.pipe)
+                    widen(self.reader)
+                    self._wide = True
+            return
+        except BrokenPipeError:
+            moved = 0
+        self._moved += moved
+        if not moved:
+            self.close()
+        self._check()
+
+    def _room(self) -> None:
+        self._loop.remove_writer(self.reader)
+        self._loop.add_reader(self.pipe, self._move)
+
+    def close(self) -> None:
+        if self.reader >= 0:
+            self._loop.remove_writer(self.reader)
+            os.close(self.reader)
+            self.reader = -1
+            self._closed()
+        super().close()

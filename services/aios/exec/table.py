@@ -1,0 +1,64 @@
+"""The jobs that this exec has in hand, and those that ended lately."""
+
+import asyncio
+from typing import Any
+
+from aios.caller import Caller
+from aios.errors import NotFound
+from aios.exec.job import Jobs
+from aios.exec.live import KEEP_DETACHED_USEC, KEEP_SECONDS, Live
+
+MAX_KEPT = 256
+"""Detached jobs that have ended and that nobody has read."""
+
+
+class Table:
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._live: dict[str, Live] = {}
+
+    def add(self, live: Live) -> None:
+        self._live[live.job.id] = live
+
+    def has(self, job: str) -> bool:
+        return job in self._live
+
+    def find(self, job: str, caller: Caller) -> Live:
+        """Raises NotFound, also for other people's."""
+        live = self._live.get(job)
+        if live is None or not live.visible(caller):
+            raise NotFound(f"there is no job {job}", hint="aios jobs lists them")
+        return live
+
+    def of(self, caller: Caller) -> list[Live]:
+        """The caller's own, root's all; the oldest first."""
+        found = [live for live in self._live.values() if live.visible(caller)]
+        return sorted(found, key=lambda live: live.job.id)
+
+    def listed(self, caller: Caller) -> list[dict[str, Any]]:
+        return [live.listed() for live in self.of(caller)]
+
+    def ended(self, live: Live) -> None:
+        """Its answer is kept a while for who asks; a detached job's until it is read."""
+        if not live.job.start or live.ended.exception() is not None:
+            self._live.pop(live.job.id, None)
+        elif live.job.detach:
+            self._bound()
+        else:
+            asyncio.get_running_loop().call_later(KEEP_SECONDS, self.forget, live)
+
+    def _bound(self) -> None:
+        kept = [live for live in self._live.values() if live.job.detach and live.ended.done()]
+        for live in sorted(kept, key=lambda live: live.job.id)[:-MAX_KEPT]:
+            self.forget(live)
+
+    def forget(self, live: Live) -> None:
+        if self._live.pop(live.job.id, None) is not None:
+            if live.streams is not None:
+                live.streams.close()
+            self._jobs.forget(live.job)
+
+
+def outdated(live: Live, now_usec: int) -> bool:
+    """Whether nobody is going to read it any more."""
+    return now_usec - live.job.requested_usec > KEEP_DETACHED_USEC
