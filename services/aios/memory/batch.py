@@ -98,7 +98,7 @@ def _import_command(connection: sqlite3.Connection, record: Mapping[str, Any]) -
         ended="exit" if status is not None else None,
         cwd=record.get("cwd"),
     )
-    return "commands" if history.insert(connection, event, []) else "known"
+    return "commands" if history.insert(connection, event) else "known"
 
 
 def search_lines(

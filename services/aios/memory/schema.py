@@ -211,13 +211,15 @@ def migrate(connection: sqlite3.Connection) -> None:
 def second(connection: sqlite3.Connection) -> None:
     # Here, because they import this module. Each part's tables stand in its own module; what is
     # derived from a memory or a command goes with it, by a trigger.
-    from aios.memory import entities, profile, texts
+    from aios.memory import entities, history, profile, texts
 
     run(connection, SECOND)
     texts.fill(connection)
     run(connection, entities.SCHEMA)
     entities.fill(connection)
     run(connection, profile.SCHEMA)
+    run(connection, history.SCHEMA)
+    history.fill(connection)
 
 
 def run(connection: sqlite3.Connection, script: str) -> None:

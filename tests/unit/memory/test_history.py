@@ -6,17 +6,17 @@ import pytest
 from aios.errors import InvalidOption
 from aios.ids import new_id
 from aios.memory import history
-from aios.memory.history import Event, Filter, Tagged
+from aios.memory.history import Event, Filter
 
 ME = {"uid": 1000, "user": "me"}
 
 
-def done(command: str, *actions: Tagged, db: sqlite3.Connection, **fields: Any) -> str:
+def done(command: str, *, db: sqlite3.Connection, **fields: Any) -> str:
     known = {
         "id": new_id(), "command": command, "machine": "aios", **ME,
         "started_at": "2026-03-01T10:00:00+00:00", "ended": "exit", "exit_status": 0, **fields,
     }  # fmt: skip
-    history.record(db, Event(**known), actions)
+    history.record(db, Event(**known))
     return str(known["id"])
 
 
@@ -30,9 +30,10 @@ def test_a_row_has_what_exec_told(db: sqlite3.Connection) -> None:
         id=new_id(), command="apt install tree", machine="aios", uid=1000, user="me",
         session="S", decision="notify", rule="policy.toml:9 apt install*", profile="change",
         exit_status=0, ended="exit", started_at="2026-03-01T19:00:00.5+09:00",
-        duration_usec=12, cpu_usec=7, cwd="/", purpose="install tree",
+        duration_usec=12, cpu_usec=7, memory_peak=4096, cwd="/", purpose="install tree",
+        words="i want to see directories",
     )  # fmt: skip
-    history.record(db, told, [Tagged("install", ("tree",))])
+    history.record(db, told)
     (row,) = history.rows(db, Filter(user="me", uid=1000))
     assert row == {
         **vars(told),
@@ -54,7 +55,7 @@ def test_what_is_not_known_is_absent(db: sqlite3.Connection) -> None:
 def test_a_command_told_twice_is_one_row(db: sqlite3.Connection) -> None:
     event = Event(new_id(), "apt install tree", "aios", 1000, "me", "2026-03-01T10:00:00Z")
     for _ in range(3):
-        history.record(db, event, [Tagged("install", ("tree",))])
+        history.record(db, event)
     assert ids(db) == [event.id]
     assert db.execute("SELECT count(*) FROM command_actions").fetchone()[0] == 1
 
@@ -70,11 +71,7 @@ def test_people_see_their_own_rows(db: sqlite3.Connection) -> None:
 
 
 def test_each_action_has_its_own_objects(db: sqlite3.Connection) -> None:
-    both = done(
-        "apt-get update && apt-get install -y tree vim && apt-get remove nano",
-        Tagged("refresh"), Tagged("install", ("tree", "vim")), Tagged("remove", ("nano",)),
-        db=db,
-    )  # fmt: skip
+    both = done("apt-get update && apt-get install -y tree vim && apt-get remove nano", db=db)
     (row,) = history.rows(db, Filter(user="me", uid=1000, action="remove"))
     assert (row["action"], row["objects"]) == ("remove", ["nano"])
     (row,) = history.rows(db, Filter(user="me", uid=1000))
@@ -86,30 +83,43 @@ def test_each_action_has_its_own_objects(db: sqlite3.Connection) -> None:
 
 
 def test_a_unit_is_found_with_and_without_its_suffix(db: sqlite3.Connection) -> None:
-    rows = [
-        done("systemctl restart nginx", Tagged("service-restart", (unit,)), db=db)
-        for unit in ("nginx.service", "nginx")
-    ]
+    rows = [done(f"systemctl restart {unit}", db=db) for unit in ("nginx.service", "nginx")]
     for asked in ("nginx", "nginx.service"):
         assert set(ids(db, object=asked)) == set(rows)
 
 
 @pytest.mark.parametrize(
-    ("tags", "main"),
+    ("command", "main"),
     [
-        (["refresh", "install"], "install"),
-        (["write", "read", "service-restart", "install"], "service-restart"),
-        (["read", "write"], "write"),
-        (["read"], "read"),
-        ([], "other"),
+        ("apt update && apt install tree", "install"),
+        ("cat a > b; systemctl restart nginx", "service-restart"),
+        ("cat a > b", "write"),
+        ("cat a", "read"),
+        ("true", "other"),
     ],
 )
 def test_the_action_that_says_most_is_shown(
-    db: sqlite3.Connection, tags: list[str], main: str
+    db: sqlite3.Connection, command: str, main: str
 ) -> None:
-    done("x", *map(Tagged, tags), db=db)
+    done(command, db=db)
     (row,) = history.rows(db, Filter(user="me", uid=1000))
     assert row["action"] == main
+
+
+def test_a_family_of_actions_and_entities(db: sqlite3.Connection) -> None:
+    restart = done("sudo systemctl restart nginx", db=db)
+    copy = done("scp a.tar root@web1:/srv", db=db)
+    assert ids(db, action="service") == ids(db, entity="nginx") == [restart]
+    assert ids(db, entity="web1") == ids(db, entity="scp") == [copy]
+    assert ids(db, action="serv") == []
+
+
+def test_words_are_found_and_nothing_is_left_of_a_row(db: sqlite3.Connection) -> None:
+    row = done("apt install nginx", db=db, words="put the web server on")
+    assert ids(db, text="WEB server") == [row]
+    db.execute("DELETE FROM commands WHERE id = ?", (row,))
+    for table in ("command_actions", "command_entities", "command_words", "command_index"):
+        assert db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0  # noqa: S608
 
 
 def test_time_windows_are_half_open(db: sqlite3.Connection) -> None:

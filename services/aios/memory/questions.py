@@ -1,0 +1,249 @@
+"""Questions about what was done, read into what they ask for. Standard library only, pure.
+
+    "What did I install in aios-dev last week?"
+    → window (last week), tags (install), places (aios-dev)
+
+Nothing here knows what there is: which machines, packages and units are known is for
+`aios.memory.answers`, which looks the words up, and tells a machine's name from any other word.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from enum import StrEnum
+
+from aios.memory import when
+from aios.memory.spelling import mended
+from aios.memory.verbs import JAPANESE, NOUNS, PACKAGES, PHRASES, VERBS, narrowed
+from aios.memory.when import Window
+from aios.memory.words import QUESTION_WORDS
+
+MAX_QUERY = 2000
+"""Characters that are read."""
+
+
+class Order(StrEnum):
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    LONGEST = "longest"
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    query: str
+    window: Window | None = None
+    tags: tuple[str, ...] = ()
+    """Globs over the tags of commands: any of them."""
+    outcome: Outcome | None = None
+    exit_status: int | None = None
+    places: tuple[str, ...] = ()
+    """What may be machines' names, as they stand behind "in" or "on"; `.host` for the host."""
+    terms: tuple[str, ...] = ()
+    """All other words that say something: packages, units, files, or just text."""
+    order: Order = Order.NEWEST
+    one: bool = False
+    """The last, the first, the longest: one command is the answer."""
+    counts: bool = False
+    asks: bool = False
+    """Whether it worked, when: the outcome said is asked for, and does not tell commands apart."""
+    about_commands: bool = False
+    """It says that commands are meant: "which commands", "did I run"."""
+
+
+_FAILED = re.compile(
+    r"\b(?:fail(?:s|ed|ing|ure|ures)?|broke|broken|crash(?:ed|es)?|error(?:s|ed)?"
+    r"|unsuccessful(?:ly)?|(?:went|go|going|gone) wrong|without success|non-?zero|blew up|blow up"
+    r"|(?:did ?n[o']?t|didn.t|did not|not|never|does ?n.t)"
+    r" (?:work(?:ed|ing)?|succeed(?:ed)?|go through|finish|complete)"
+    r"|fell over|bombed|botched|messed up|screwed up|problems?)\b"
+    r"|失敗|エラー|うまくいかな|動かなかった"
+)
+_OK = re.compile(
+    r"\b(?:succe(?:eds?|eded|ss|ssful|ssfully)|work(?:ed)? (?:fine|out|well)|worked|passed"
+    r"|went (?:fine|well|through|ok|okay)|without (?:errors?|problems?|failing|a hitch)"
+    r"|no errors?|ok|okay|completed|exit(?:ed)? (?:with )?(?:0|zero))\b|成功|うまくい(?:った|きま)"
+)
+_NO_ERRORS = re.compile(r"\bwithout (?:errors?|problems?|failing)\b|\bno errors?\b")
+_DENIED = re.compile(
+    r"\b(?:denied|refused|rejected|forbidden|blocked by policy|not allowed|disallowed"
+    r"|policy said no|turned down|vetoed)\b|拒否|却下"
+)
+_STATUS = re.compile(
+    r"\b(?:exit(?:ed)?(?: with)?(?: a)?(?: status| code)?(?: of)?|status|return(?:ed)?(?: code)?"
+    r"|rc)[ =:]+(\d{1,3})\b"
+)
+_ASKS = re.compile(
+    r"(?:,|\band\b|;|-)?\s*\b(?:did|has|was|does|do you know if|whether|if)"
+    r" (?:it|that|this|they)(?: all)? (?:work(?:ed)?|succeed(?:ed)?|fail(?:ed)?"
+    r"|go (?:ok|well|through|fine)|been successful|successful|ok|complete|finish|run ok)\b"
+    r"(?: or (?:not|fail|did it fail))?"
+)
+_DID = re.compile(r"\s*(?:so |and |hey |hm+ )?(?:did|has|have|was|were) (?!any|some|every|all\b)")
+_COUNTS = re.compile(r"\bhow (?:many|often|much)\b|\bnumber of\b|\bcount\b|何回|何個|いくつ")
+_OLDEST = re.compile(
+    r"\b(?:first(?: time| ever)?|earliest|oldest|originally|initially|to begin with)\b|最初|初めて"
+)
+_LONGEST = re.compile(
+    r"\b(?:longest|slowest|took (?:the )?(?:longest|most time|forever|so long)|most time)\b"
+    r"|一番長|最も長"
+)
+_ONE = re.compile(
+    r"\bwhen\b|\blast time\b|最後|最初|いつ"
+    r"|\b(?:last|first|latest|longest|slowest|earliest|oldest|previous) (?:\w+ )?(?:command|one"
+    r"|thing|install\w*|restart|reboot|time|upgrade|update|commit|build|run|failure)\b"
+)
+_COMMANDS = re.compile(
+    r"\b(?:commands?|cmds?|command lines?|history|ran|executed?|typed?|what happened|changes?"
+    r"|did (?:i|we|you|u) (?:last |just |ever )?(?:run|do|use|try|execute|type)"
+    r"|(?:have|had) (?:i|we) (?:done|run|been doing)|was (?:done|run|executed)"
+    r"|(?:i|we) (?:did|ran|run|used|tried|typed|executed)|were (?:run|executed)"
+    r"|changed|activity|doing|worked on|working on|up to|things?)\b|コマンド|履歴|実行"
+)
+_PLACE = re.compile(
+    r"(?<![\w-])(?:in|on|inside|from|at|within|into|onto|over on|to|for|@)\s+"
+    r"(?:(?:the|my|our|this|that)\s+)?(?:(?:machine|container|host|box|vm|server|system|env\w*)\s+)?"
+    r"(?:called\s+|named\s+)?['\"\u201c`]?(?P<name>[A-Za-z0-9.][\w.-]{0,62})['\"\u201d`]?"
+)
+_NAMED_PLACE = re.compile(
+    r"(?<![\w-])(?P<name>[A-Za-z0-9][\w.-]{1,62})(?:'s)? (?:machine|container|box|vm)s?\b"
+    r"|\b(?:machine|container|box|vm) (?P<other>[A-Za-z0-9][\w.-]{1,62})"
+)
+_HOST = re.compile(r"\b(?:the )?host(?: itself| machine| system| os)?\b(?!name)|ホスト")
+_JAPANESE_PLACE = re.compile(r"([A-Za-z0-9][\w.-]{0,62})\s*(?:上)?で")
+_QUOTED = re.compile(r"[\"\u201c`']([^\"\u201d`']{2,200})[\"\u201d`']")
+_WORD = re.compile(r"[\w./~@:+*=%-]*[\w/~*+]", re.ASCII)
+_EMPTY = """
+    all ever just also again already some any anything something everything thing things stuff
+    using used use run ran running runs execute executed done doing do did try tried give show list
+    tell remind find me you u machine machines container box host vm server system on in at inside
+    within onto into under over here there back up down out off up again recently recent lately last
+    latest first newest oldest time times many often much number count command commands cmd cmds
+    line lines history exact exactly really actually please thanks hey hi ok okay aios both happened
+    happen happening get got go goes went make made new old one ones it's i'm i've we've what's
+    whats work works worked working fine well not no n't didn't didnt don't doesn't dont wasn't
+    myself were been being not by else than more most after before since until during between
+    successfully success successful succeed succeeded fail failed failing fails failure failures
+    error errors changes change changed day days week weeks month months hour hours minute minutes
+    year long longest slowest took take taken ago pls need know look like yet still now then so
+    way every each same other another ever kind sort bit lot since today total totally via per
+    put set bring brought took turned turn got rid kick kicked came
+"""
+_NO_TERMS = QUESTION_WORDS | set(_EMPTY.split())
+
+
+def read(query: str, now: datetime, zone: tzinfo) -> Question | None:
+    """None for what is no question about commands. `now` with an offset; windows are in `zone`."""
+    text = unicodedata.normalize("NFKC", query[:MAX_QUERY]).replace("\u2019", "'").strip()
+    low = mended(text.lower())
+    if not low:
+        return None
+    phrase = when.find(low, now.astimezone(zone))
+    rest = low if phrase is None else f"{low[: phrase.start]} {low[phrase.end :]}".strip()
+    rest, asks = _asks(rest)
+    status = _STATUS.search(rest)
+    rest_ = _STATUS.sub(" ", rest)
+    outcome = _outcome(rest_)
+    tags, used = _tags(_FAILED.sub(" ", rest_))
+    if asks or (outcome in (Outcome.OK, Outcome.FAILED) and _DID.match(low) and tags):
+        outcome, asks = None, True
+    order = _order(rest)
+    question = Question(
+        query=query,
+        window=phrase.window if phrase else None,
+        tags=tags,
+        outcome=outcome,
+        exit_status=int(status[1]) if status else None,
+        places=_places(rest),
+        terms=_terms(text, rest, used),
+        order=order,
+        one=bool(_ONE.search(rest)),
+        counts=bool(_COUNTS.search(rest)),
+        asks=asks,
+        about_commands=bool(_COMMANDS.search(rest)),
+    )
+    telling = (
+        question.tags or question.outcome or question.about_commands or status
+        or question.order is Order.LONGEST
+    )  # fmt: skip
+    return question if telling or (question.window and question.places) else None
+
+
+def _asks(rest: str) -> tuple[str, bool]:
+    """Without "and did it work?"."""
+    without = _ASKS.sub(" ", rest)
+    return without, without != rest
+
+
+def _outcome(rest: str) -> Outcome | None:
+    if _DENIED.search(rest):
+        return Outcome.DENIED
+    if _FAILED.search(rest) and not _NO_ERRORS.search(rest):
+        return Outcome.FAILED
+    return Outcome.OK if _OK.search(rest) else None
+
+
+def _order(rest: str) -> Order:
+    if _LONGEST.search(rest):
+        return Order.LONGEST
+    if _OLDEST.search(rest) and not re.search(r"\blast\b", rest):
+        return Order.OLDEST
+    return Order.NEWEST
+
+
+def _tags(rest: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The tags asked for, and the words that said so."""
+    said: list[str] = []
+    about: list[str] = []
+    used: set[str] = set()
+    left = rest
+    for pattern, tags in PHRASES:
+        if match := pattern.search(left):
+            said += tags
+            words = match[0].split()
+            used |= {word for word in (words[0], words[-1]) if word.isalpha()}
+            # Its inner words may name what it was done to.
+            left = left.replace(match[0], " ".join(words[1:-1]), 1)
+    for word in re.findall(r"[\w'-]+", left):
+        if word in VERBS:
+            said += VERBS[word]
+            used.add(word)
+        if word in NOUNS and (word not in VERBS or not VERBS[word]):
+            about += NOUNS[word]
+            used.add(word)
+    for found, meant in JAPANESE:
+        if re.search(found, left):
+            (about if meant.endswith("*") or meant == PACKAGES else said).extend(meant.split())
+            left = re.sub(found, " ", left)
+    return tuple(dict.fromkeys(narrowed(tuple(said), tuple(about)))), frozenset(used)
+
+
+def _places(rest: str) -> tuple[str, ...]:
+    found = [match["name"].rstrip(".") for match in _PLACE.finditer(rest)]
+    found += [match["name"] or match["other"] for match in _NAMED_PLACE.finditer(rest)]
+    found += [match[1] for match in _JAPANESE_PLACE.finditer(rest)]
+    kept = [
+        name
+        for name in found
+        if (name not in _NO_TERMS and name not in VERBS) or name in ("aios", "host")
+    ]
+    if _HOST.search(rest):
+        kept.insert(0, ".host")
+    return tuple(dict.fromkeys(kept))
+
+
+def _terms(text: str, rest: str, used: frozenset[str]) -> tuple[str, ...]:
+    quoted = [part.strip().lower() for part in _QUOTED.findall(text)]
+    words = [word.strip("'\".,;:!?()[]") for word in _WORD.findall(rest)]
+    kept = [
+        word
+        for word in words
+        if word not in _NO_TERMS and word not in used and (len(word) > 1 or word.isdigit())
+    ]
+    return tuple(dict.fromkeys(quoted + kept))
