@@ -38,7 +38,7 @@ _install_files() {
     install -D -m 0644 units/aios-tmpfiles.conf /usr/lib/tmpfiles.d/aios.conf
     systemd-sysusers aios.conf 2>/dev/null
     systemd-tmpfiles --create aios.conf
-    for unit in units/*.service units/*.socket; do
+    for unit in units/*.service units/*.socket units/*.timer; do
         put "$unit" /usr/lib/systemd/system
     done
     # Enabled by whoever wants it.
@@ -157,6 +157,7 @@ _activate() {
     sockets+=("${SERVICES[@]/%/.socket}" aios-exec@.host.socket)
     systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
         'aios-exec@*.service' "${SERVICES[@]/%/.service}"
+    systemctl --quiet enable --now aios-memory-backup.timer
     systemctl --quiet enable "${SERVICES[@]/%/.socket}" aios-exec@.host.socket
     systemctl start "${sockets[@]}"
 }

@@ -1,10 +1,11 @@
-"""aios-attach@MACHINE: what must be there before the machine starts. Its only input is the name."""
+"""aios-attach@MACHINE: what must be there before the machine starts. Its input is the name, and a
+word of aios-memory's (access.py)."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from aios.attach import bus_files, files, settings
+from aios.attach import access, bus_files, files, settings
 from aios.ids import HOST, exec_bus_name, is_machine
 
 NSPAWN = Path("/etc/systemd/nspawn")
@@ -17,7 +18,9 @@ RELOAD = ("busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus",
 
 def attach(machine: str) -> None:
     nspawn = NSPAWN / f"{machine}.nspawn"
-    files.write(nspawn, settings.attach(files.read(nspawn)))
+    before = files.read(nspawn)
+    idmapped = not access.found(machine).problem
+    files.write(nspawn, settings.attach(before, access.wanted(machine), idmapped=idmapped))
     name = exec_bus_name(machine)
     changed = files.write(BUS_POLICY / f"{name}.conf", bus_files.policy(machine))
     changed |= files.write(ACTIVATION / f"{name}.service", bus_files.activation(machine))

@@ -1,30 +1,43 @@
 """The lines of a machine's .nspawn file that put it under aios. The user's own stay as they are."""
 
 import re
+from pathlib import Path
+
+from aios.attach.access import DEFAULT, Access
+
+DATABASE = Path("/var/lib/aios/memory")
+IN_MACHINE = "/root/.config/syui/ai/gpt"
+"""Where users of aigpt have it."""
 
 BEGIN = "# aios: begin (written by aios-attach@ at every start; what you change here is lost)"
 END = "# aios: end"
 
 # nspawn takes such settings only from /etc and /run; a missing source keeps it from starting.
-# rootidmap: root in the machine reads as the directory's owner, whatever uids it was given.
-BLOCK = f"""{BEGIN}
-[Files]
+_ALWAYS = """[Files]
 BindReadOnly=/run/aios/machine:/run/aios
-BindReadOnly=/var/lib/aios/memory:/root/.config/syui/ai/gpt:rootidmap
 BindReadOnly=/usr/lib/aios/client:/usr/lib/aios/client
 BindReadOnly=/usr/bin/aios:/usr/local/bin/aios
 BindReadOnly=/usr/bin/aigpt:/usr/local/bin/aigpt
 BindReadOnly=/usr/lib/aios/client/profile.sh:/etc/profile.d/aios.sh
-{END}
 """
+_BINDS = {Access.READ_ONLY: "BindReadOnly", Access.READ_WRITE: "Bind"}
 
 # Everything between the marks, whatever an older aios wrote there.
 _OLD = re.compile(r"^# aios: begin[^\n]*\n.*?^# aios: end[^\n]*\n?", re.MULTILINE | re.DOTALL)
 
 
-def attach(settings: str) -> str:
+def block(access: Access = DEFAULT, *, idmapped: bool = True) -> str:
+    """Without idmapped mounts there is no database: its owner would be nobody there."""
+    lines = _ALWAYS
+    if idmapped and access in _BINDS:
+        # rootidmap: root in the machine is the directory's owner, whatever uids it was given.
+        lines += f"{_BINDS[access]}={DATABASE}:{IN_MACHINE}:rootidmap\n"
+    return f"{BEGIN}\n{lines}{END}\n"
+
+
+def attach(settings: str, access: Access = DEFAULT, *, idmapped: bool = True) -> str:
     """`settings` with the block at its end."""
     own = _OLD.sub("", settings)
     if own and not own.endswith("\n"):
         own += "\n"
-    return own + BLOCK
+    return own + block(access, idmapped=idmapped)

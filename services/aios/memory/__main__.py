@@ -2,8 +2,10 @@
 
 from aios import config
 from aios.interface import Interface
+from aios.memory.attachments import Attachments
 from aios.memory.database import Database, default_path, leave
 from aios.memory.interface import Memory
+from aios.memory.units import Units
 from aios.service import Service
 
 POLICY = ("org.aios.Policy1", "/org/aios/Policy1", "org.aios.Policy1")
@@ -19,9 +21,11 @@ def main() -> int:
         return uid, user, machine, session
 
     async def setup() -> list[Interface]:
-        database = Database(default_path())
-        await database.open()
-        return [Memory(database, config.load(), describe)]
+        units = Units(service.bus)
+        await units.subscribe()
+        attachments = Attachments(units.start, units.images)
+        # Not opened here: who calls is to hear why it cannot be.
+        return [Memory(Database(default_path()), config.load(), describe, attachments)]
 
     return service.run(setup)
 

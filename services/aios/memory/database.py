@@ -1,7 +1,6 @@
-"""The one writer: one connection, used by one thread, so that the event loop never waits for a
-disk and work is done one after the other.
+"""The service's database: one writer (writer.py) and a few readers, none of which waits for it.
 
-The connection is never closed. SQLite would remove the -wal and -shm files with the last one, and
+The connections are never closed. SQLite would remove the -wal and -shm files with the last one, and
 machines, which see the directory read-only, could not open the database any more while the
 service is idle. (Its switch for that, SQLITE_FCNTL_PERSIST_WAL, is out of Python's reach.) What
 was committed is in the WAL: nothing is lost by just leaving.
@@ -11,18 +10,24 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from aios.errors import Unavailable
-from aios.memory import schema
+from aios.memory import backup, schema
+from aios.memory.writer import Writer
 
 DEFAULT_DIRECTORY = "/var/lib/aios/memory"
 FILE = "memory.db"
+READERS = 2
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 Result = TypeVar("Result")
+Work = Callable[[sqlite3.Connection], Result]
 
 
 def default_path() -> Path:
@@ -34,32 +39,105 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
-        self._connection: sqlite3.Connection | None = None
+        self.backups = backup.directory_of(path)
+        self._writer = Writer(path, lambda: schema.connect(path))
+        self._opened = False
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._mine = threading.local()
+        self._restored = 0
+        """How often the file was replaced: a reader of an older one opens it anew."""
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = schema.connect(self.path)
-        return self._connection
+    async def write(self, work: Work[Result], *, alone: bool = False) -> Result:
+        """The work's result, after its commit. Work that is `alone` is in no transaction."""
+        with self._told():
+            return await self._writer.do(work, alone=alone)
 
-    def _work(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def read(self, work: Work[Result]) -> Result:
+        """The result of work that changes nothing: SQLite refuses it a write."""
+        if not self._opened:
+            # Where nothing can be written there may still be something to read.
+            with suppress(Unavailable):
+                await self.open()
+        with self._told():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, work)
+
+    def _read(self, work: Work[Result]) -> Result:
+        known: tuple[int, sqlite3.Connection] | None = getattr(self._mine, "connection", None)
+        if known is None or known[0] != self._restored:
+            if known is not None:
+                known[1].close()
+            known = self._restored, schema.connect(self.path, read_only=True)
+            self._mine.connection = known
+        return work(known[1])
+
+    async def open(self) -> None:
+        await self.write(schema.version)
+        self._opened = True
+
+    async def backup(self) -> Path:
+        """A new backup's file."""
+        await self.read(schema.version)
+        with self._told():
+            # A thread and a connection of its own: it takes long, and searches do not wait.
+            return await asyncio.to_thread(self._backup)
+
+    def _backup(self) -> Path:
+        with closing(schema.connect(self.path, read_only=True)) as source:
+            return backup.make(source, self.backups)
+
+    async def verify(self) -> list[str]:
+        """What is wrong with the file; nothing where all is well."""
+        await self.read(schema.version)
+        with self._told():
+            return await asyncio.to_thread(self._verify)
+
+    def _verify(self) -> list[str]:
+        with closing(schema.connect(self.path, read_only=True)) as source:
+            try:
+                return backup.check(source, indexes=True)
+            except sqlite3.DatabaseError as error:
+                return [str(error)]
+
+    async def restore(self, name: str) -> Path:
+        """The backup that is in force now: the one named, "" for the newest. What was there
+        before is kept beside the backups."""
+
+        def replace(_connection: object) -> Path:
+            self._writer.close()
+            put = backup.restore(self.path, self.backups, name)
+            self._restored += 1
+            return put
+
+        with self._told():
+            try:
+                restored = await self._writer.do(replace, alone=True)
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+                    raise
+                # It cannot even be opened: no connection to close.
+                restored = await asyncio.to_thread(replace, None)
+        await self.open()
+        return restored
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """SQLite's errors, as a person can act on them."""
         try:
-            return work(self._open())
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            hint = ""
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Unavailable(
                     f"another program holds {self.path}", hint=f"`fuser {self.path}` names it"
                 ) from error
-            raise Unavailable(f"{self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise Unavailable(f"{self.path}: {error}") from error
-
-    async def do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """The work's result, after its commit. Cancelled, work that began is still done whole."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
-
-    async def open(self) -> None:
-        await self.do(schema.version)
+            if code in _DAMAGED:
+                hint = backup.offer(self.backups)
+            elif code == sqlite3.SQLITE_FULL:
+                hint = "nothing of this was kept; what was acknowledged before is: df -h says more"
+            raise Unavailable(f"{self.path}: {error}", hint=hint) from error
+        except OSError as error:
+            raise Unavailable(f"{error.filename or self.path}: {error.strerror}") from error
 
 
 def leave(status: int) -> NoReturn:

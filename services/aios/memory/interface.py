@@ -1,19 +1,19 @@
 """org.aios.Memory1: who may do what, and options checked. The work is memories', search's and
-history's."""
+history's; keeping.py and attaching.py are other parts of it."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
-from aios.config import Config
-from aios.errors import AiosError, InvalidOption, NotAuthorized
-from aios.ids import is_id, new_id
-from aios.interface import Call, Interface
+from aios.errors import InvalidOption, NotAuthorized
+from aios.ids import new_id
+from aios.interface import Call
 from aios.memory import history, memories, search
-from aios.memory.database import Database
-from aios.memory.history import Event, Filter, Tagged
+from aios.memory.attaching import Attaching
+from aios.memory.events import event_of
+from aios.memory.history import Filter
+from aios.memory.keeping import Keeping
 from aios.memory.memories import DEFAULT_LIMIT, MAX_LIMIT, Draft, Source, check_text
-from aios.memory.person import Describe, Person, person_of
+from aios.memory.person import Person
 from aios.options import STRINGS, Options
 
 Known = Mapping[str, type | tuple[str, str]]
@@ -26,8 +26,6 @@ _CHANGE: Known = {
 }
 _DRAFT: Known = {"source": str, **_CHANGE}
 _PAGE: Known = {"limit": int, "offset": int, "delegation": str}
-_EVENT: Known = {one.name: int if one.type in (int, int | None) else str for one in fields(Event)}
-_NEEDED = ("id", "command", "machine", "uid", "user", "started_at")
 _FILTER: Known = {
     "since": str, "until": str, "machine": str, "action": str, "object": str, "outcome": str,
     "session": str, "text": str, "everyone": bool, "probes": bool, **_PAGE,
@@ -36,20 +34,7 @@ _OUTCOMES = {"ok": True, "failed": False}
 _MAX_INTEGER = 2**63 - 1
 
 
-class Memory(Interface):
-    NAME = "org.aios.Memory1"
-    PATH = "/org/aios/Memory1"
-
-    def __init__(self, database: Database, config: Config, describe: Describe) -> None:
-        super().__init__()
-        self._database = database
-        self._config = config
-        self._describe = describe
-
-    async def _person(self, call: Call, options: Options | None = None) -> Person:
-        delegation = options.get_str("delegation") if options else ""
-        return await person_of(call.caller, delegation, self._config, self._describe)
-
+class Memory(Keeping, Attaching):
     async def Create(self, call: Call, content: str, options: dict[str, Any]) -> str:
         given = Options(options, _DRAFT)
         person = await self._person(call, given)
@@ -58,18 +43,18 @@ class Memory(Interface):
         check_text("source", told, limit=memories.MAX_ENTITY)
         source = Source(person.machine, person.user, person.uid, person.session, told)
         memory_id = new_id()
-        return await self._database.do(lambda db: memories.create(db, memory_id, draft, source))
+        return await self._database.write(lambda db: memories.create(db, memory_id, draft, source))
 
     async def Get(self, call: Call, id: str) -> dict[str, Any]:
         await self._person(call)
-        found = await self._database.do(lambda db: memories.get(db, id))
+        found = await self._database.read(lambda db: memories.get(db, id))
         return found.fields()
 
     async def Search(self, call: Call, query: str, options: dict[str, Any]) -> list[dict[str, Any]]:
         given = Options(options, _PAGE)
         await self._person(call, given)
         limit, offset = _page(given)
-        found = await self._database.do(
+        found = await self._database.read(
             lambda db: search.search(db, query, limit=limit, offset=offset)
         )
         return [memory.fields() for memory in found]
@@ -78,30 +63,32 @@ class Memory(Interface):
         given = Options(options, _PAGE)
         await self._person(call, given)
         limit, offset = _page(given)
-        found = await self._database.do(lambda db: memories.recent(db, limit=limit, offset=offset))
+        found = await self._database.read(
+            lambda db: memories.recent(db, limit=limit, offset=offset)
+        )
         return [memory.fields() for memory in found]
 
     async def Update(self, call: Call, id: str, content: str, options: dict[str, Any]) -> None:
         given = Options(options, _CHANGE)
         await self._person(call, given)
         draft = _draft(content, given)
-        await self._database.do(lambda db: memories.update(db, id, draft))
+        await self._database.write(lambda db: memories.update(db, id, draft))
 
     async def Delete(self, call: Call, id: str) -> None:
         await self._person(call)
-        await self._database.do(lambda db: memories.delete(db, id))
+        await self._database.write(lambda db: memories.delete(db, id))
 
     async def Record(self, call: Call, event: dict[str, Any]) -> None:
         if not call.caller.is_root:
             raise NotAuthorized("only exec tells what was done")
-        told = _event(event)
-        await self._database.do(lambda db: history.record(db, told, _actions(told.command)))
+        told = event_of(event)
+        await self._database.write(lambda db: history.record(db, told))
 
     async def History(self, call: Call, filter: dict[str, Any]) -> list[dict[str, Any]]:
         given = Options(filter, _FILTER)
         person = await self._person(call, given)
         wanted = _filter(given, person)
-        return await self._database.do(lambda db: history.rows(db, wanted))
+        return await self._database.read(lambda db: history.rows(db, wanted))
 
 
 def _draft(content: str, given: Options) -> Draft:
@@ -118,31 +105,6 @@ def _draft(content: str, given: Options) -> Draft:
 def _page(given: Options) -> tuple[int, int]:
     limit = given.get_int("limit", DEFAULT_LIMIT, low=1, high=MAX_LIMIT)
     return limit, given.get_int("offset", 0, high=_MAX_INTEGER - MAX_LIMIT)
-
-
-def _event(event: Mapping[str, Any]) -> Event:
-    given = Options(event, _EVENT)
-    for key in _NEEDED:
-        if key not in given:
-            raise InvalidOption(f"event has no {key!r}")
-    for key, value in event.items():
-        if isinstance(value, str):
-            check_text(key, value, limit=memories.MAX_REPLY)
-        elif not -_MAX_INTEGER <= value <= _MAX_INTEGER:
-            raise InvalidOption(f"event {key!r} is out of range: {value}")
-    if not is_id(given.get_str("id")):
-        raise InvalidOption(f"not an id: {given.get_str('id')!r}")
-    return Event(**event)
-
-
-def _actions(command: str) -> list[Tagged]:
-    # Reading commands takes more code than the rest of the service; most calls never need it.
-    from aios.policy.actions import actions
-
-    try:
-        return [Tagged(str(one.tag), tuple(one.objects)) for one in actions(command)]
-    except AiosError:
-        return []  # it ran, so it is remembered, whether or not it can be read
 
 
 def _filter(given: Options, person: Person) -> Filter:

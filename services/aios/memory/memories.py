@@ -18,6 +18,7 @@ from aios.errors import InvalidOption, NotFound
 from aios.memory import entities, texts
 from aios.memory.schema import has_index, transaction
 from aios.memory.words import spread
+from aios.redact import redact
 
 MAX_CONTENT = 64 * 1024
 """Bytes of UTF-8."""
@@ -80,7 +81,8 @@ class Draft:
         priority_score: float | None = None,
         related_entities: list[str] | None = None,
     ) -> "Draft":
-        """Scores are clamped to 0..1; raises InvalidOption for what cannot be kept."""
+        """Scores are clamped to 0..1, secrets struck out; raises InvalidOption for what cannot
+        be kept."""
         if not content.strip():
             raise InvalidOption("a memory needs some text")
         check_text("content", content)
@@ -95,7 +97,8 @@ class Draft:
             for entity in related_entities:
                 check_text("related_entities", entity, limit=MAX_ENTITY)
         entities = None if related_entities is None else tuple(related_entities)
-        return cls(content, ai_interpretation, priority_score, entities)
+        meaning = None if ai_interpretation is None else redact(ai_interpretation)
+        return cls(redact(content), meaning, priority_score, entities)
 
 
 def check_text(name: str, text: str, *, limit: int = MAX_CONTENT) -> None:
@@ -275,8 +278,16 @@ def delete(connection: sqlite3.Connection, memory_id: str) -> None:
         if not connection.execute("DELETE FROM memories WHERE id = ?", (memory_id,)).rowcount:
             raise NotFound(f"no memory {memory_id!r}")
         index(connection)
-        # FTS5 only marks words as deleted; merging everything drops them.
-        connection.execute("INSERT INTO memory_words(memory_words) VALUES ('optimize')")
+        merge(connection)
+
+
+def merge(connection: sqlite3.Connection) -> None:
+    """FTS5 only marks words as deleted; merging everything drops them."""
+    tables = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%using fts5%'"
+    )
+    for (name,) in tables.fetchall():
+        connection.execute(f"INSERT INTO {name}({name}) VALUES ('optimize')")  # noqa: S608
 
 
 def index(connection: sqlite3.Connection) -> None:

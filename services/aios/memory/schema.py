@@ -218,6 +218,7 @@ def second(connection: sqlite3.Connection) -> None:
     run(connection, entities.SCHEMA)
     entities.fill(connection)
     run(connection, profile.SCHEMA)
+    run(connection, score.SCHEMA)
     run(connection, history.SCHEMA)
     history.fill(connection)
 

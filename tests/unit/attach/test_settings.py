@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from aios.attach import bus_files, files
-from aios.attach.settings import BEGIN, BLOCK, END, attach
+from aios.attach import access, bus_files, files
+from aios.attach.access import Access
+from aios.attach.look import _mounts
+from aios.attach.settings import BEGIN, END, attach, block
 
+BLOCK = block()
 OWN = "[Exec]\nBoot=yes\n\n[Files]\nBind=/srv/data\n"
 
 
@@ -56,3 +59,49 @@ def test_bus_files_name_the_machine_as_the_bus_writes_it() -> None:
     assert "Name=org.aios.Exec1.aios_2edev_5f1\n" in activation
     assert "SystemdService=aios-exec@aios.dev_1.service\n" in activation
     assert 'send_destination="org.aios.Exec1.aios_2edev_5f1"' in bus_files.policy("aios.dev_1")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [
+        (Access.READ_ONLY, "BindReadOnly=/var/lib/aios/memory:"),
+        (Access.READ_WRITE, "\nBind=/var/lib/aios/memory:"),
+        (Access.SOCKET, ""),
+        (Access.NONE, ""),
+    ],
+)
+def test_the_database_is_bound_as_it_is_wanted(wanted: Access, line: str) -> None:
+    written = attach(OWN, wanted)
+    assert line in written
+    assert ("/var/lib/aios/memory" in written) == bool(line)
+    assert "/run/aios/machine:/run/aios\n" in written
+    assert attach(written, Access.READ_ONLY) == attach(OWN)
+    assert "/var/lib/aios/memory" not in attach(OWN, wanted, idmapped=False)
+
+
+def test_what_is_wanted_is_one_of_few_words(tmp_path: Path) -> None:
+    assert access.wanted("m", tmp_path) == Access.READ_ONLY
+    for one in Access:
+        access.want("m", one, tmp_path)
+        assert access.wanted("m", tmp_path) == one
+    for text in ("", "read-write\nBind=/", "x" * 999, "\0"):
+        (tmp_path / "m").write_text(text)
+        assert access.wanted("m", tmp_path) == Access.NONE
+    (tmp_path / "m").unlink()
+    (tmp_path / "m").symlink_to("/etc/hostname")
+    assert access.wanted("m", tmp_path) == Access.NONE
+
+
+def test_what_was_seen_is_read_back(tmp_path: Path) -> None:
+    seen = access.Found(42, "read-only", True)
+    (tmp_path / "m").write_text(seen.text())
+    assert access.found("m", tmp_path) == seen
+    assert access.found("other", tmp_path) == access.Found()
+
+
+def test_mounts_are_read() -> None:
+    text = (
+        "31 1 0:27 / / rw,relatime shared:1 - ext4 /dev/x rw\n"
+        "90 31 0:27 /x /root/.config/syui/ai/gpt ro,nosuid,idmapped - ext4 /dev/x rw\n"
+    )
+    assert _mounts(text) == {"/": "read-write", "/root/.config/syui/ai/gpt": "read-only"}

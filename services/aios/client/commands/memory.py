@@ -6,42 +6,86 @@ from collections.abc import Sequence
 from typing import Any
 
 from aios.client import place
+from aios.client.commands import memory_attach, memory_files, memory_forget
 from aios.client.terminal import Terminal, harmless
+
+EPILOG = "exit status: 0 done; 1 nothing found, or not confirmed; 125 aios itself failed."
 
 
 def main(name: str, arguments: Sequence[str]) -> int:
     parser = ArgumentParser(
-        prog="aios memory", description="The memory that all machines share.",
-        epilog="exit status: 0 done; 1 `search` found nothing; 125 aios itself failed.",
-    )  # fmt: skip
-    actions = parser.add_subparsers(dest="action", required=True, metavar="search|add|list")
+        prog="aios memory", description="The memory that all machines share.", epilog=EPILOG
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     search = actions.add_parser("search", help="by words", description="Memories by their words.")
     search.add_argument("query", nargs="+", metavar="WORD")
+    recent = actions.add_parser("recent", aliases=["list"], help="newest first")
+    show = actions.add_parser("show", help="one memory, whole")
+    show.add_argument("id", metavar="ID")
     add = actions.add_parser("add", help="remember a text", description="Remembers a text.")
     add.add_argument("text", nargs="+", metavar="TEXT")
-    recent = actions.add_parser("list", help="newest first", description="Newest first.")
-    for action in (search, add, recent):
-        action.add_argument("--json", action="store_true", help="as the service answers")
+    stats = actions.add_parser("stats", help="how much there is")
     for action in (search, recent):
         action.add_argument("-n", type=int, default=20, metavar="N", help="at most so many (20)")
+    for action, run in ((search, _search), (recent, _recent), (show, _one), (add, _add),
+                        (stats, _stats)):  # fmt: skip
+        action.set_defaults(run=run)
+    for part in (memory_forget, memory_files, memory_attach):
+        part.add(actions)
+    for action in actions.choices.values():
+        # Each once: an alias is the same parser.
+        if not any("--json" in one.option_strings for one in action._actions):
+            action.add_argument("--json", action="store_true", help="as the service answers")
     given = parser.parse_args(arguments)
-    if given.action == "add":
-        return _add(" ".join(given.text), as_json=given.json)
-    if given.n < 1:
+    if getattr(given, "n", 1) < 1:
         parser.error("-n is at least 1")
-    options = {"limit": given.n}
-    if given.action == "search":
-        parameters = {"query": " ".join(given.query), "options": options}
-        found = place.look_up("memory", f"{place.MEMORY}.Search", parameters)["memories"]
-    else:
-        found = place.look_up("memory", f"{place.MEMORY}.List", {"options": options})["memories"]
+    status: int = given.run(given)
+    return status
+
+
+def _search(given: Any) -> int:
+    parameters = {"query": " ".join(given.query), "options": {"limit": given.n}}
+    found = place.look_up("memory", f"{place.MEMORY}.Search", parameters)["memories"]
     _show(found, as_json=given.json)
-    return 0 if found or given.action == "list" else 1
+    return 0 if found else 1
 
 
-def _add(text: str, *, as_json: bool) -> int:
-    created = place.call("memory", f"{place.MEMORY}.Create", {"content": text, "options": {}})
-    print(json.dumps(created) if as_json else harmless(str(created["id"])))
+def _recent(given: Any) -> int:
+    options = {"limit": given.n}
+    found = place.look_up("memory", f"{place.MEMORY}.List", {"options": options})["memories"]
+    _show(found, as_json=given.json)
+    return 0
+
+
+def _one(given: Any) -> int:
+    found = place.look_up("memory", f"{place.MEMORY}.Get", {"id": given.id})["memory"]
+    if given.json:
+        print(json.dumps(found, ensure_ascii=False))
+        return 0
+    terminal = Terminal()
+    for name, value in found.items():
+        if name != "content" and value not in ("", []):
+            said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            terminal.line(f"{name.replace('_', ' ')}: {said}", "dim")
+    for line in str(found["content"]).splitlines() or [""]:
+        terminal.line(line)
+    return 0
+
+
+def _add(given: Any) -> int:
+    parameters = {"content": " ".join(given.text), "options": {}}
+    created = place.call("memory", f"{place.MEMORY}.Create", parameters)
+    print(json.dumps(created) if given.json else harmless(str(created["id"])))
+    return 0
+
+
+def _stats(given: Any) -> int:
+    counted = place.look_up("memory", f"{place.MEMORY}.Stats", {})["stats"]
+    if given.json:
+        print(json.dumps(counted, ensure_ascii=False))
+        return 0
+    for name, value in counted.items():
+        print(harmless(f"{name.replace('_', ' '):<12} {value}"))
     return 0
 
 
