@@ -111,25 +111,33 @@ def get(connection: sqlite3.Connection) -> dict[str, Any]:
         return known
     if version(connection) < SINCE:
         return make(connection).fields()
+    changes = changed(connection)
+    made = make(connection)
     try:
-        with transaction(connection):
-            made = make(connection)
-            _keep(connection, made)
+        keep(connection, made, changes)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
             raise
-        made = make(connection)
     return made.fields()
 
 
-def _keep(connection: sqlite3.Connection, profile: Profile) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO user_profiles(id, data, last_updated) VALUES (1, ?, ?)",
-        (json.dumps(profile.fields(), ensure_ascii=False), profile.last_updated),
-    )
-    connection.execute(
-        "UPDATE profile_state SET profiled = changes, last_updated = ?", (profile.last_updated,)
-    )
+def changed(connection: sqlite3.Connection) -> int:
+    """How often memories and analyses have changed."""
+    (changes,) = connection.execute("SELECT changes FROM profile_state").fetchone()
+    return int(changes)
+
+
+def keep(connection: sqlite3.Connection, profile: Profile, changes: int) -> None:
+    """`changes`: as it was before the profile was made; what came in between makes it stale."""
+    with transaction(connection):
+        connection.execute(
+            "INSERT OR REPLACE INTO user_profiles(id, data, last_updated) VALUES (1, ?, ?)",
+            (json.dumps(profile.fields(), ensure_ascii=False), profile.last_updated),
+        )
+        connection.execute(
+            "UPDATE profile_state SET profiled = ?, last_updated = ?",
+            (changes, profile.last_updated),
+        )
 
 
 def make(connection: sqlite3.Connection) -> Profile:
