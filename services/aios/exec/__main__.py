@@ -1,5 +1,6 @@
 """aios-exec@MACHINE.service."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from aios.exec.admission import Admission
 from aios.exec.audit import Audit
 from aios.exec.execution import Execution
 from aios.exec.history import MEMORY, History
-from aios.exec.interface import Exec1
+from aios.exec.interface import Exec1, Exec1Job
 from aios.exec.job import Jobs
 from aios.exec.machine import Machine
 from aios.exec.permit import Permits
@@ -20,6 +21,7 @@ from aios.exec.recover import Recovery
 from aios.exec.run import Runner
 from aios.exec.store import Store
 from aios.exec.table import Table
+from aios.exec.terminal import open_terminal
 from aios.ids import exec_bus_name, is_machine
 from aios.interface import Interface
 from aios.service import Service
@@ -32,6 +34,7 @@ def main(arguments: list[str]) -> int:
     name = arguments[0]
     service = Service(exec_bus_name(name))
     state = Path(os.environ["STATE_DIRECTORY"])
+    audit = Audit(name, state)
 
     async def setup() -> list[Interface]:
         settings = config.load()
@@ -42,22 +45,26 @@ def main(arguments: list[str]) -> int:
             return await service.bus.call(*MEMORY, "Record", "a{sv}", event)
 
         machine = Machine(name, service.bus)
-        audit = Audit(name, state, service.bus)
         jobs = Jobs(state / "jobs")
         history = History(state / "history", record)
         profiles = profile.load(settings.profiles)
         admission = Admission(machine, settings, profiles, permits, audit, jobs)
         spools = durable.directory(state / "spool")
         store = Store(service.stored)
-        execution = Execution(machine, admission, audit, jobs, history, store, spools)
+        execution = Execution(
+            machine, admission, audit, jobs, history, store, spools,
+            functools.partial(open_terminal, name, service.bus),
+        )  # fmt: skip
         table = Table(jobs)
         recovery = Recovery(execution, permits, table)
         runner = Runner(admission, execution, recovery, table, Slots(), service.hold)
         await runner.recover()
         history.deliver()
-        return [Exec1(name, runner)]
+        return [Exec1(name, runner), Exec1Job(runner)]
 
-    return service.run(setup)
+    status = service.run(setup)
+    audit.close()
+    return status
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aios.errors import MachineNotRunning, NoSuchMachine
 from aios.exec.admission import Admission, now_usec
+from aios.exec.attachment import attach, share
 from aios.exec.audit import Audit
 from aios.exec.history import History, row
 from aios.exec.job import Job, Jobs, Step
@@ -19,6 +20,7 @@ from aios.exec.outcome import details
 from aios.exec.spec import Spec
 from aios.exec.store import Store
 from aios.exec.streams import Passed, Spooled, Streams
+from aios.exec.terminal import Terminal
 from aios.exec.unit import LOST, Ended, NoSuchUnit, Result, Unit
 
 
@@ -32,17 +34,23 @@ class Execution:
     store: Store
     spools: Path
     """The directory of what is printed."""
+    open_terminal: Callable[[], Awaitable[tuple[int, str]]]
 
-    async def execute(self, live: Live, spec: Spec) -> None:
-        """From the start to the last record. Raises an AiosError when the command does not run."""
+    async def execute(self, live: Live, spec: Spec, size: tuple[int, int]) -> None:
+        """From the start to the last record. Raises an AiosError when the command does not run.
+        size: rows and columns of its terminal."""
         with self.admission.not_run(live.job):
-            streams = live.streams = await self._open(live)
+            streams = await self._open(live, size)
         try:
             unit = await self._start(live, replace(spec, terminal=streams.terminal))
             result = await self._follow(live, unit)
             with self.admission.not_run(live.job):
                 await self.machine.settle(result, spec)
             self._finish(live, result)
+        except asyncio.CancelledError:
+            if live.cause is not None:
+                streams.close()
+            raise
         except Exception:
             streams.close()
             raise
@@ -53,18 +61,33 @@ class Execution:
 
     # Started
 
-    async def _open(self, live: Live) -> Streams:
-        job = live.job
-        if job.start and not job.detach:
-            return Passed.make(job, self.store, live.bound())
-        return Spooled.make(job, self.store, self.spools, live.bound())
+    async def _open(self, live: Live, size: tuple[int, int]) -> Streams:
+        """With the caller's ends, where the caller is to have some."""
+        job, bound = live.job, live.bound()
+        if job.pty:
+            master, path = await self.open_terminal()
+            terminal = Terminal.make(job, self.store, master, path, self.spools, bound)
+            live.streams = terminal
+            if all(size):
+                terminal.resize(*size)
+            if not job.detach:
+                live.ends = share(terminal)
+        elif job.start and not job.detach:
+            live.streams, live.ends = Passed.make(job, self.store, bound)
+        else:
+            live.streams = Spooled.make(job, self.store, self.spools, bound)
+        if job.detach:
+            live.ends = attach(live)
+        return live.streams
 
     def reopen(self, live: Live) -> Streams:
         """After a kill."""
-        job = live.job
+        job, bound = live.job, live.bound()
+        if job.pty:
+            return Terminal.found(job, self.store, self.spools, bound)
         if job.start and not job.detach:
-            return Passed.found(job, self.store, live.bound())
-        return Spooled.found(job, self.store, self.spools, live.bound())
+            return Passed.found(job, self.store, bound)
+        return Spooled.found(job, self.store, self.spools, bound)
 
     async def _start(self, live: Live, spec: Spec) -> Unit | None:
         """The unit; None when nobody knows whether systemd took it."""
@@ -138,7 +161,7 @@ class Execution:
         self.audit.finished(job, result, bytes_out=sum(known) if known else None)
         live.job = replace(job, exit_status=result.status, details=details(job, result, out, err))
         if job.start:
-            live.job = self.jobs.keep(live.job, step=Step.ENDED)
+            live.job = self.jobs.keep(live.job, step=Step.ENDED, ended_usec=now_usec())
         else:
             self.jobs.forget(job)
         self.history.deliver()
@@ -153,7 +176,7 @@ class Execution:
         streams = live.streams
         if streams is None:
             return
-        if isinstance(streams, Spooled) and live.job.detach:
+        if live.job.detach and isinstance(streams, Spooled | Terminal):
             streams.rest()
             return
         if isinstance(streams, Passed):

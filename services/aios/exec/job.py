@@ -58,6 +58,9 @@ class Job:
     """Bytes kept of each stream."""
     output_max: int = 0
     """Bytes of one stream that end the command; 0: none do."""
+    ended_usec: int = 0
+    read: bool = False
+    """Somebody has had all that a detached job printed."""
     exit_status: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     """As Wait answers; empty until it has ended."""

@@ -1,6 +1,7 @@
 """A job in the hands of this exec: from its request until nobody is owed anything for it."""
 
 import asyncio
+import os
 from enum import StrEnum
 from typing import Any
 
@@ -9,13 +10,14 @@ from aios.errors import AiosError, ApprovalWithdrawn
 from aios.exec.job import Job
 from aios.exec.output import Text
 from aios.exec.pump import Bound
+from aios.exec.replay import Replay
 from aios.exec.streams import Streams
 from aios.exec.unit import Ended, Result
 
 KEEP_SECONDS = 60
-"""How long the answer of a job of Start is kept after its end. A detached one's output is kept
-until somebody has read it, at most KEEP_DETACHED_USEC."""
-KEEP_DETACHED_USEC = 7 * 24 * 3600 * 1_000_000
+"""How long the answer of a job of Start is kept after its end, or after a detached one's output has
+been read, which is kept until then, at most KEEP_UNREAD_SECONDS."""
+KEEP_UNREAD_SECONDS = 7 * 24 * 3600
 
 
 class State(StrEnum):
@@ -33,6 +35,12 @@ class Live:
         loop = asyncio.get_running_loop()
         self.job = job
         self.streams: Streams | None = None
+        self.ends: tuple[int, int, int] | None = None
+        """stdin, stdout and stderr, for the caller of Start, until they are given to them."""
+        self.leash: asyncio.Task[None] | None = None
+        """Stops it when its caller goes; None: it has none, or none that is known."""
+        self.replays: list[Replay] = []
+        """Who reads what is kept."""
         self.texts: tuple[Text, Text] | None = None
         """What a job of Run printed, once it has ended."""
         self.begun: asyncio.Future[None] = loop.create_future()
@@ -64,6 +72,22 @@ class Live:
 
     def bound(self) -> Bound:
         return Bound(self.job.output_max, lambda: self.cancel(Ended.OUTPUT))
+
+    def take_ends(self) -> tuple[int, int, int]:
+        ends, self.ends = self.ends, None
+        assert ends is not None  # noqa: S101 - Start has them made, and takes them once
+        return ends
+
+    def outdated(self, now_usec: int) -> bool:
+        """Whether nobody is owed anything for it any more."""
+        unread = self.job.detach and not self.job.read
+        keep = KEEP_UNREAD_SECONDS if unread else KEEP_SECONDS
+        return now_usec - self.job.ended_usec > keep * 1_000_000
+
+    def close_ends(self) -> None:
+        for end in self.ends or ():
+            os.close(end)
+        self.ends = None
 
     def fail(self, error: AiosError) -> None:
         """It did not run."""

@@ -142,8 +142,9 @@ class Collect(Pump):
         self._check()
 
     @property
-    def over(self) -> bool:
-        return self._over.is_set()
+    def settled(self) -> bool:
+        """Whether all that there will be is in the spool."""
+        return self._over.is_set() and (self.pipe < 0 or not waiting(self.pipe))
 
     def finish(self) -> None:
         """What is left in the pipe goes to the spool, and nothing more will come."""

@@ -11,7 +11,7 @@ from aios.exec.execution import Execution
 from aios.exec.job import Job, Step
 from aios.exec.live import Live
 from aios.exec.permit import Permits
-from aios.exec.table import Table, outdated
+from aios.exec.table import Table
 from aios.exec.unit import Ended, Result
 
 ORPHAN_SECONDS = 10
@@ -61,7 +61,7 @@ class Recovery:
         live.ended.set_result(
             Result(Ended(job.details.get("ended", Ended.LOST)), status=job.exit_status)
         )
-        if job.detach and outdated(live, now_usec()):
+        if live.outdated(now_usec()):
             self.table.forget(live)
         else:
             await self.execution.leave(live)

@@ -4,23 +4,28 @@ become. Knows no D-Bus of its own: the interface calls it, the machine's link do
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from aios.caller import Caller
-from aios.errors import AiosError, Internal
+from aios.errors import AiosError, Internal, InvalidOption
 from aios.exec.admission import Admission
+from aios.exec.attachment import Ends, attach
 from aios.exec.execution import Execution
+from aios.exec.job import Job, Step
 from aios.exec.live import Live
 from aios.exec.outcome import Outcome, outcome
 from aios.exec.queue import Slots
 from aios.exec.recover import Recovery
 from aios.exec.request import Request, require_caller
 from aios.exec.table import Table
+from aios.exec.terminal import Terminal
 
+Details = dict[str, Any]
 log = structlog.get_logger()
 
 
@@ -32,6 +37,8 @@ class Runner:
     table: Table
     slots: Slots
     hold: Callable[[], AbstractContextManager[None]]
+    finished: Callable[[Job], None] = lambda job: None
+    """Called at the end of a job of Start that was asked for on the bus."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, caller: Caller, request: Request) -> Outcome:
@@ -46,6 +53,83 @@ class Runner:
         if result.status is None or live.texts is None:
             raise self.execution.machine.gone()
         return outcome(live.job, result, *live.texts)
+
+    async def start(
+        self, caller: Caller, request: Request, gone: asyncio.Event
+    ) -> tuple[str, Ends]:
+        """The job, once it runs, and its streams for the caller. Not detached, it is stopped when
+        the caller has gone."""
+        live = await self._take_up(caller, request, start=True)
+        try:
+            await asyncio.shield(live.begun)
+        except BaseException:
+            live.cancel()
+            live.close_ends()
+            raise
+        if not request.detach:
+            self._leash(live, gone)
+        else:
+            self._read(live)
+        return live.job.id, live.take_ends()
+
+    def _leash(self, live: Live, gone: asyncio.Event) -> None:
+        """Stops the job when that peer has gone."""
+
+        async def follow() -> None:
+            await gone.wait()
+            live.cancel()
+
+        task = asyncio.ensure_future(follow())
+        live.leash = task
+        live.ended.add_done_callback(lambda _ended: task.cancel())
+
+    def _read(self, live: Live) -> None:
+        """Notes when somebody has read all of a detached job."""
+        replays = list(live.replays)
+
+        async def read() -> None:
+            for replay in replays:
+                await replay.over.wait()
+            if not all(replay.complete for replay in replays):
+                return
+            with contextlib.suppress(AiosError):
+                await live.result()
+            if live.job.step is Step.ENDED and not live.job.read:
+                live.job = self.execution.jobs.keep(live.job, read=True)
+                self.table.forget_later(live)
+
+        self._spawn(read())
+
+    # Jobs
+
+    async def attach(self, caller: Caller, job: str) -> Ends:
+        live = self.table.find(job, caller)
+        if not live.job.detach or live.streams is None:
+            raise InvalidOption(f"job {job} is not detached", hint="its caller has its streams")
+        ends = attach(live)
+        self._read(live)
+        return ends
+
+    def cancel(self, caller: Caller, job: str) -> None:
+        self.table.find(job, caller).cancel()
+
+    def resize(self, caller: Caller, job: str, rows: int, columns: int) -> None:
+        live = self.table.find(job, caller)
+        if not isinstance(live.streams, Terminal):
+            raise InvalidOption(f"job {job} has no terminal")
+        if live.streams.master >= 0:
+            live.streams.resize(rows, columns)
+
+    async def wait(self, caller: Caller, job: str, gone: asyncio.Event) -> tuple[int, Details]:
+        """How it ended, once it has. A job whose caller was lost with an exec that was killed is
+        this caller's from now on."""
+        live = self.table.find(job, caller)
+        if live.leash is None and live.job.start and not live.job.detach:
+            self._leash(live, gone)
+        await live.result()
+        if live.job.exit_status is None:
+            raise self.execution.machine.gone()
+        return live.job.exit_status, dict(live.job.details)
 
     # The life of a job
 
@@ -68,7 +152,7 @@ class Runner:
         await self.admission.decide(live, caller, request)
         spec = await self.admission.prepare(live, request)
         async with self._slot(live):
-            await self.execution.execute(live, spec)
+            await self.execution.execute(live, spec, (request.rows, request.columns))
         await self.execution.leave(live)
 
     @contextlib.asynccontextmanager
@@ -93,10 +177,19 @@ class Runner:
                 finally:
                     self.table.ended(live)
 
-        task = asyncio.ensure_future(live_on())
-        live.follow(task)
+        live.ended.add_done_callback(lambda _ended: self._announce(live))
+        live.follow(self._spawn(live_on()))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _announce(self, live: Live) -> None:
+        """To who started it, on the bus."""
+        if live.job.start and live.job.peer and live.ended.exception() is None:
+            self.finished(live.job)
 
     async def recover(self) -> None:
         """After a kill: what is owed is settled in the background."""

@@ -21,8 +21,9 @@ class Spool:
     def __init__(self, path: Path, limit: int) -> None:
         self.path = path
         self.keep = limit // 2
-        self._punched = -(-self.keep // PAGE) * PAGE
-        """Where the hole ends."""
+        self._start = -(-self.keep // PAGE) * PAGE
+        self._punched = self._start
+        """Where the hole ends that begins at `_start`."""
         self._descriptor = -1
         self.total = 0
         """Bytes that came."""
@@ -35,6 +36,10 @@ class Spool:
     @property
     def begun(self) -> bool:
         return self._descriptor >= 0
+
+    @property
+    def _holed(self) -> bool:
+        return self._punched > self._start
 
     def open(self) -> None:
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -77,9 +82,20 @@ class Spool:
     def read(self, offset: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, offset) if self.begun else b""
 
+    def pass_on(self, offset: int, pipe: int, size: int) -> int:
+        """Copies from there on into a pipe; the number of bytes, 0 when there is nothing more.
+        Raises BlockingIOError, BrokenPipeError."""
+        end = self.keep if self._holed and offset < self.keep else self.total
+        if not self.begun or offset >= end:
+            return 0
+        flags = os.SPLICE_F_NONBLOCK
+        return os.splice(
+            self._descriptor, pipe, min(size, end - offset), offset_src=offset, flags=flags
+        )
+
     def gap(self, offset: int) -> int:
         """Bytes from there on that have been left out."""
-        return self._punched - offset if self.keep <= offset < self._punched else 0
+        return max(self._punched - offset, 0) if self._holed and offset >= self.keep else 0
 
     def text(self, rest: bytes = b"") -> Text:
         """`rest`: what never came here, after what did."""

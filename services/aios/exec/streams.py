@@ -138,21 +138,19 @@ class Passed(Streams):
 
     def __init__(self, job: str, store: Store) -> None:
         super().__init__(job, store)
-        self.client_ends: list[int] = []
-        """stdin, stdout, stderr, until they are handed out."""
 
     @classmethod
-    def make(cls, job: Job, store: Store, bound: Bound) -> "Passed":
+    def make(cls, job: Job, store: Store, bound: Bound) -> tuple["Passed", tuple[int, int, int]]:
+        """With the caller's stdin, stdout and stderr."""
         self = cls(job.id, store)
         (stdin_end, stdin), (out, out_end), (err, err_end) = make_pipe(), make_pipe(), make_pipe()
         (stdout, out_reader), (stderr, err_reader) = make_pipe(), make_pipe()
         for descriptor in (stdin_end, stdout, stderr):
             os.set_blocking(descriptor, True)
         self.unit_ends = [stdin_end, out_end, err_end]
-        self.client_ends = [stdin, stdout, stderr]
         self.keep(**{OUT: out, ERR: err, OUT_READER: out_reader, ERR_READER: err_reader})
         self._pass((out, out_reader), (err, err_reader), bound, counted=True)
-        return self
+        return self, (stdin, stdout, stderr)
 
     @classmethod
     def found(cls, job: Job, store: Store, bound: Bound) -> "Passed":
@@ -181,12 +179,6 @@ class Passed(Streams):
         stdin, out, err = self.unit_ends
         return descriptors(stdin, out, err)
 
-    def hand_out(self) -> tuple[int, int, int]:
-        """stdin, stdout and stderr, whose owner they are from now on."""
-        stdin, stdout, stderr = self.client_ends
-        self.client_ends = []
-        return stdin, stdout, stderr
-
     async def drained(self) -> None:
         """Not waited for: whoever reads takes their time."""
 
@@ -194,8 +186,3 @@ class Passed(Streams):
         """Until whoever reads has it all, or has stopped."""
         for pump in self.pumps:
             await pump.drained()
-
-    def close(self) -> None:
-        while self.client_ends:
-            os.close(self.client_ends.pop())
-        super().close()

@@ -6,7 +6,7 @@ from typing import Any
 from aios.caller import Caller
 from aios.errors import NotFound
 from aios.exec.job import Jobs
-from aios.exec.live import KEEP_DETACHED_USEC, KEEP_SECONDS, Live
+from aios.exec.live import KEEP_SECONDS, Live
 
 MAX_KEPT = 256
 """Detached jobs that have ended and that nobody has read."""
@@ -20,8 +20,8 @@ class Table:
     def add(self, live: Live) -> None:
         self._live[live.job.id] = live
 
-    def has(self, job: str) -> bool:
-        return job in self._live
+    def visible(self, job: str, caller: Caller) -> bool:
+        return job in self._live and self._live[job].visible(caller)
 
     def find(self, job: str, caller: Caller) -> Live:
         """Raises NotFound, also for other people's."""
@@ -42,10 +42,13 @@ class Table:
         """Its answer is kept a while for who asks; a detached job's until it is read."""
         if not live.job.start or live.ended.exception() is not None:
             self._live.pop(live.job.id, None)
-        elif live.job.detach:
+        elif live.job.detach and not live.job.read:
             self._bound()
         else:
-            asyncio.get_running_loop().call_later(KEEP_SECONDS, self.forget, live)
+            self.forget_later(live)
+
+    def forget_later(self, live: Live) -> None:
+        asyncio.get_running_loop().call_later(KEEP_SECONDS, self.forget, live)
 
     def _bound(self) -> None:
         kept = [live for live in self._live.values() if live.job.detach and live.ended.done()]
@@ -57,8 +60,3 @@ class Table:
             if live.streams is not None:
                 live.streams.close()
             self._jobs.forget(live.job)
-
-
-def outdated(live: Live, now_usec: int) -> bool:
-    """Whether nobody is going to read it any more."""
-    return now_usec - live.job.requested_usec > KEEP_DETACHED_USEC

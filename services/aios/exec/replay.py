@@ -1,0 +1,69 @@
+"""What is in a spool, from its beginning, and what comes to be there, on into the pipe of somebody
+who reads. Who is slower than the command misses the middle, and is told so.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from aios.exec.pump import Collect, make_pipe
+from aios.exec.spool import CHUNK
+
+
+class Replay:
+    """`read_end`: theirs. `over`: they have it all, or have stopped reading."""
+
+    def __init__(self, pump: Collect) -> None:
+        self.read_end, self._pipe = make_pipe()
+        os.set_blocking(self.read_end, True)
+        os.set_blocking(self._pipe, False)
+        self._pump = pump
+        self._offset = 0
+        self._note = b""
+        self._loop = asyncio.get_running_loop()
+        self.over = asyncio.Event()
+        self.complete = False
+        """They have it all."""
+        pump.grown = self._move
+        self._loop.call_soon(self._move)
+
+    def _move(self) -> None:
+        if self.over.is_set():
+            return
+        self._loop.remove_writer(self._pipe)
+        try:
+            while self._some():
+                pass
+        except BlockingIOError:
+            self._loop.add_writer(self._pipe, self._move)
+            return
+        except BrokenPipeError:
+            self.close()
+            return
+        if self._pump.settled:
+            self.complete = True
+            self.close()
+
+    def _some(self) -> bool:
+        """Whether something was moved. Raises BlockingIOError, BrokenPipeError."""
+        spool = self._pump.spool
+        if gap := spool.gap(self._offset):
+            self._note = b"\n[aios: %d bytes left out]\n" % gap
+            self._offset += gap
+        if self._note:
+            self._note = self._note[os.write(self._pipe, self._note) :]
+            return True
+        moved = spool.pass_on(self._offset, self._pipe, CHUNK)
+        self._offset += moved
+        return moved > 0
+
+    def close(self) -> None:
+        if self.over.is_set():
+            return
+        self.over.set()
+        self._pump.grown = _nobody
+        self._loop.remove_writer(self._pipe)
+        os.close(self._pipe)
+
+
+_nobody: Callable[[], None] = lambda: None  # noqa: E731

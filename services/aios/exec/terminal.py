@@ -1,0 +1,149 @@
+"""A terminal of a machine, for a command that wants one. The master is the caller's; exec keeps a
+copy to set its size and to hang up, and of a detached job to read what it prints.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+import termios
+from pathlib import Path
+
+from aios.bus import Bus
+from aios.exec.job import Job
+from aios.exec.machine import MACHINED
+from aios.exec.pump import Bound, Collect
+from aios.exec.spool import CHUNK, Spool
+from aios.exec.store import Store
+from aios.exec.streams import OUT, Streams
+from aios.exec.unit import Property
+from aios.ids import HOST
+
+MASTER = "terminal"
+TIOCGPTN, TIOCSPTLCK = 0x80045430, 0x40045431
+
+
+async def open_terminal(machine: str, bus: Bus) -> tuple[int, str]:
+    """(master, path of the terminal as the machine names it)."""
+    if machine != HOST:
+        master, path = await bus.call_with_descriptors(*MACHINED, "OpenMachinePTY", "s", machine)
+        return master, path
+    master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+    (number,) = struct.unpack("I", fcntl.ioctl(master, TIOCGPTN, b"\0" * 4))
+    return master, f"/dev/pts/{number}"
+
+
+class CollectTerminal(Collect):
+    """A terminal is read, not spliced: what is read when exec is killed is lost."""
+
+    @property
+    def total(self) -> int | None:
+        return self.spool.total
+
+    @property
+    def settled(self) -> bool:
+        return self._over.is_set()
+
+    def _first(self) -> None:
+        self._move()
+
+    def _begin(self) -> None:
+        self._loop.add_reader(self.pipe, self._move)
+
+    def _move(self) -> None:
+        try:
+            data = os.read(self.pipe, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""  # nobody has it open any more
+        if data:
+            self.spool.add(data)
+        else:
+            self._loop.remove_reader(self.pipe)
+            self._over.set()
+        self.grown()
+        self._check()
+
+    def finish(self) -> None:
+        while self.pipe >= 0 and not self._over.is_set():
+            before = self.spool.total
+            self._move()
+            if self.spool.total == before:
+                break
+        self.close()
+
+
+class Terminal(Streams):
+    """The command's terminal, held by its master."""
+
+    def __init__(self, job: str, store: Store, master: int, path: str) -> None:
+        super().__init__(job, store)
+        self.master = master
+        self._path = path
+        self.spools: list[Spool] = []
+        self.collected: tuple[Collect, ...] = ()
+
+    @classmethod
+    def make(
+        cls, job: Job, store: Store, master: int, path: str, directory: Path, bound: Bound
+    ) -> "Terminal":
+        self = cls(job.id, store, master, path)
+        # A copy shares whether it blocks: who is given the terminal itself expects that it does.
+        os.set_blocking(master, not job.detach)
+        self.keep(**{MASTER: master})
+        self._collect(job, directory, bound)
+        return self
+
+    @classmethod
+    def found(cls, job: Job, store: Store, directory: Path, bound: Bound) -> "Terminal":
+        """After a kill."""
+        given = store.take(job.id)
+        self = cls(job.id, store, given.get(MASTER, -1), "")
+        self._stored = set(given)
+        self._collect(job, directory, bound)
+        return self
+
+    def _collect(self, job: Job, directory: Path, bound: Bound) -> None:
+        """Of a detached job what it prints is kept, whoever else sees it."""
+        if not job.detach:
+            return
+        self.spools = [Spool(directory / f"{job.id}.{OUT}", job.output_kept)]
+        self.spools[0].resume()
+        reader = os.dup(self.master) if self.master >= 0 else -1
+        self.collected = self.pumps = (CollectTerminal(reader, self.spools[0], bound),)
+
+    @property
+    def terminal(self) -> str:
+        return self._path
+
+    def properties(self) -> list[Property]:
+        return []
+
+    def copy(self) -> int:
+        """The master, for the caller to keep."""
+        return os.dup(self.master)
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def rest(self) -> None:
+        """No process is left: what was printed is in the file, and the terminal goes."""
+        for pump in self.collected:
+            pump.finish()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+        self.let_go(*self._stored)
+
+    def close(self) -> None:
+        super().close()
+        self._hang_up()
+        for spool in self.spools:
+            spool.remove()
