@@ -69,7 +69,7 @@ def _check_command(command: str) -> None:
         )
 
 
-def _check_environment(env: Mapping[str, str]) -> None:
+def check_environment(env: Mapping[str, str]) -> None:
     for name, value in env.items():
         if not _VARIABLE.fullmatch(name):
             raise InvalidOption(f"option 'env': {name!r} is no variable's name")
@@ -80,7 +80,7 @@ def _check_environment(env: Mapping[str, str]) -> None:
         raise InvalidOption(f"option 'env' has more than {MAX_ENVIRONMENT} bytes")
 
 
-def _check_cwd(cwd: str) -> None:
+def check_cwd(cwd: str) -> None:
     if not cwd:
         return
     if not cwd.startswith("/") or not cwd.isprintable() or len(cwd.encode()) > MAX_PATH:
@@ -148,8 +148,8 @@ def read(command: str, given: Mapping[str, Any], *, start: bool = False) -> Requ
     )
     if start:
         _check_streams(options, request)
-    _check_cwd(request.cwd)
-    _check_environment(request.env)
+    check_cwd(request.cwd)
+    check_environment(request.env)
     if request.purpose not in ("", PROBE):
         raise InvalidOption(f"option 'purpose' can be {PROBE!r} only")
     for name in ("session", "delegation"):

@@ -8,12 +8,22 @@ from collections.abc import Mapping
 _HARMLESS = re.compile(r"LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|COLUMNS|LINES|NO_COLOR|DEBIAN_FRONTEND")
 # A name, perhaps with names below it; never a path from the root or upwards.
 _PLAIN = re.compile(r"[A-Za-z0-9][\w.@:+-]*(/[\w+-]+)*|", re.ASCII)
+_DIRECTORY = re.compile(r"(/[\w.@:+-]+)+|/", re.ASCII)
 
 
-def unsettled(env: Mapping[str, str]) -> list[str]:
-    """The variables that need a human's eye."""
+def unsettled(env: Mapping[str, str], cwd: str = "") -> list[str]:
+    """The variables that need a human's eye, for a command in `cwd`."""
     return sorted(
         name
         for name, value in env.items()
-        if not _HARMLESS.fullmatch(name) or not _PLAIN.fullmatch(value)
+        if not (_HARMLESS.fullmatch(name) and _PLAIN.fullmatch(value))
+        and not _says_where(name, value, cwd)
+    )
+
+
+def _says_where(name: str, value: str, cwd: str) -> bool:
+    """A session's directory, and the one before it (`cd -`), which the reader takes for any: with
+    these the shell starts as a shell that has gone there."""
+    return (name == "PWD" and value == cwd) or (
+        name == "OLDPWD" and _DIRECTORY.fullmatch(value) is not None
     )

@@ -29,7 +29,7 @@ def settle(
         raise InvalidOption(
             f"no profile {profile!r}", hint="known: " + ", ".join(sorted(set(known)))
         )
-    if names := environment.unsettled(options.get_map("env")):
+    if names := environment.unsettled(options.get_map("env"), options.get_str("cwd")):
         reason = "these variables can make another command of it: " + ", ".join(names)
         judgement = _raised(judgement, "built-in: environment", reason)
     if _width(profile) > _width(PROFILES[judgement.decision]):

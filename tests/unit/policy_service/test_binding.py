@@ -70,3 +70,14 @@ def test_harmless(env: dict[str, str]) -> None:
 )
 def test_needs_an_eye(name: str, value: str) -> None:
     assert unsettled({name: value}) == [name]
+
+
+def test_where_a_session_is() -> None:
+    assert unsettled({"PWD": "/srv/a b", "OLDPWD": "/srv"}, "/srv/a b") == []
+    assert unsettled({"OLDPWD": "/"}) == []
+    # The shell would believe it, and `..` lead elsewhere.
+    assert unsettled({"PWD": "/srv"}, "/srv/x") == ["PWD"]
+    assert unsettled({"PWD": "/srv"}) == ["PWD"]
+    assert unsettled({"OLDPWD": "$(id)"}) == ["OLDPWD"]
+    assert unsettled({"OLDPWD": "-P /x"}) == ["OLDPWD"]
+    assert unsettled({"OLDPWD": ""}) == ["OLDPWD"]
