@@ -1,5 +1,5 @@
 """org.aios.Memory1: who may do what, and options checked. The work is memories', search's and
-history's; keeping.py and attaching.py are other parts of it."""
+history's; keeping.py, attaching.py and layers.py are other parts of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,12 @@ from typing import Any
 from aios.errors import InvalidOption, NotAuthorized
 from aios.ids import new_id
 from aios.interface import Call
-from aios.memory import history, memories, search
+from aios.memory import history, memories, score, search
 from aios.memory.attaching import Attaching
 from aios.memory.events import event_of
 from aios.memory.history import Filter
 from aios.memory.keeping import Keeping
+from aios.memory.layers import Layers
 from aios.memory.memories import DEFAULT_LIMIT, MAX_LIMIT, Draft, Source, check_text
 from aios.memory.person import Person
 from aios.options import STRINGS, Options
@@ -34,7 +35,7 @@ _OUTCOMES = {"ok": True, "failed": False}
 _MAX_INTEGER = 2**63 - 1
 
 
-class Memory(Keeping, Attaching):
+class Memory(Keeping, Attaching, Layers):
     async def Create(self, call: Call, content: str, options: dict[str, Any]) -> str:
         given = Options(options, _DRAFT)
         person = await self._person(call, given)
@@ -47,8 +48,9 @@ class Memory(Keeping, Attaching):
 
     async def Get(self, call: Call, id: str) -> dict[str, Any]:
         await self._person(call)
-        found = await self._database.read(lambda db: memories.get(db, id))
-        return found.fields()
+        found = await self._database.read(lambda db: score.fields(db, memories.get(db, id)))
+        self._note_use(id)
+        return found
 
     async def Search(self, call: Call, query: str, options: dict[str, Any]) -> list[dict[str, Any]]:
         given = Options(options, _PAGE)

@@ -13,7 +13,7 @@ import pytest
 
 from aios import config
 from aios.caller import Caller
-from aios.client import aigpt
+from aios.client import aigpt, aigpt_store
 from aios.ids import is_id
 from aios.memory import memories, schema
 from aios.memory.database import Database
@@ -39,7 +39,7 @@ async def serve(listening: socket.socket, path: Path, ready: threading.Event) ->
 
 @pytest.fixture
 def door(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(aigpt, "SOCKET", str(tmp_path / "memory.sock"))
+    monkeypatch.setattr(aigpt_store, "SOCKET", str(tmp_path / "memory.sock"))
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(tmp_path / "memory.sock"))
     listening.listen()
@@ -132,7 +132,7 @@ def test_the_service_s_file_is_not_written(
         memories.create(db, "01", memories.Draft.of("of the service"))
         link = path.parent / "link.db"
         link.symlink_to(path)
-        monkeypatch.setattr(aigpt, "SERVICE_FILE", path)
+        monkeypatch.setattr(aigpt_store, "SERVICE_FILE", path)
         assert aigpt.main(["--db", str(link), "create", "x"]) == 1
         assert "aios-memory.service's own" in capsys.readouterr().err
         assert aigpt.main(["--db", str(link), "search", "service"]) == 0
@@ -142,7 +142,7 @@ def test_the_service_s_file_is_not_written(
 def test_no_service_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(aigpt, "SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setattr(aigpt_store, "SOCKET", str(tmp_path / "none.sock"))
     assert aigpt.main(["list"]) == 1
     assert "cannot be reached" in capsys.readouterr().err
 

@@ -1,0 +1,1 @@
+"""aigpt's MCP server: the memory as tools for an AI."""
