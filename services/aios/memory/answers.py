@@ -7,10 +7,12 @@ dropped while anything in it fits; what a phrase can also mean ("last week": the
 comes after what it means first.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from aios.memory.history import OK, shown
@@ -20,7 +22,7 @@ from aios.memory.words import spread, terms
 
 POOL = 20_000
 """Of the newest commands with a tag or a word, that a question without a window looks at."""
-CANDIDATES = 400
+CANDIDATES = 200
 _HOST = ".host"
 _ALIASES = {
     "web server": "nginx apache2 httpd caddy lighttpd", "webserver": "nginx apache2 httpd caddy",
@@ -53,6 +55,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Found:
+    row: sqlite3.Row
+    level: int
+    """How many conditions had been dropped."""
+    fit: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Condition:
     sql: str
     values: tuple[Any, ...]
@@ -67,7 +77,7 @@ def answer(
     question, names = _resolved(connection, question)
     always = _whose(whose or Whose())
     conditions = _conditions(connection, question, names)
-    found: dict[str, Answer] = {}
+    found: dict[str, _Found] = {}
     spans: list[Span | None] = list(question.window.spans) if question.window else [None]
     level = 0
     while True:
@@ -83,7 +93,17 @@ def answer(
             spans = [None]
         else:
             break
-    return list(found.values())[:limit]
+    best = list(found.values())[:limit]
+    rows = shown(connection, [one.row for one in best], question.tags)
+    return [
+        Answer(row, one.level == 0, _score(one, place))
+        for place, (one, row) in enumerate(zip(best, rows, strict=False))
+    ]
+
+
+def _score(one: "_Found", place: int) -> float:
+    fulfilled = 1.0 if one.level == 0 else 0.5 / one.level
+    return round(fulfilled * (0.9 + 0.1 * one.fit) / (1 + place / 1000), 4)
 
 
 def exact(answers: Iterable[Answer]) -> list[dict[str, Any]]:
@@ -248,7 +268,7 @@ def _look(
     question: Question,
     conditions: list[_Condition],
     span: Span | None,
-    found: dict[str, Answer],
+    found: dict[str, _Found],
     names: dict[str, tuple[str, ...]],
     level: int,
 ) -> None:
@@ -269,16 +289,15 @@ def _look(
         + f" ORDER BY {order} LIMIT {CANDIDATES}",
         values,
     ).fetchall()
-    fresh = [row for row in rows if row["id"] not in found]
     ranked = [
         (_fit(question, names, row), place, row)
-        for place, row in enumerate(shown(connection, fresh, question.tags))
+        for place, row in enumerate(rows)
+        if row["id"] not in found
     ]
     if not question.one:
         ranked.sort(key=lambda one: (-one[0], one[1]))
     for fit, _, row in ranked:
-        score = (1.0 if level == 0 else 0.5 / level) * (0.9 + 0.1 * min(fit, 1.0))
-        found[row["id"]] = Answer(row, level == 0, round(score / (1 + len(found) / 1000), 4))
+        found[row["id"]] = _Found(row, level, fit)
 
 
 def _moments(span: Span | None) -> tuple[str, str]:
@@ -290,10 +309,12 @@ def _stored(moment: datetime | None, else_: str) -> str:
     return else_ if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _fit(question: Question, names: dict[str, tuple[str, ...]], row: dict[str, Any]) -> float:
-    """0..1: how many of the terms are what the action was done to."""
-    if not names:
-        return 0.0
-    objects = {str(name).lower() for name in row["objects"]}
+def _fit(question: Question, names: dict[str, tuple[str, ...]], row: sqlite3.Row) -> float:
+    """0..1: how many of the names are what it was for, and whether what was asked for is that."""
+    objects = {str(name).lower() for name in json.loads(row["objects"])} if names else set()
     hits = sum(bool(objects & set(entities)) for entities in names.values())
-    return hits / len(names)
+    meant = next(
+        (place for place, tag in enumerate(question.tags) if fnmatchcase(row["action"], tag)),
+        len(question.tags),
+    )
+    return 0.7 * hits / (len(names) or 1) + 0.3 * (1 - meant / (len(question.tags) or 1))

@@ -9,7 +9,7 @@ from aios.memory import calendar_words as words
 from aios.memory.calendar_words import NUMBER, UNIT, UNITS, number
 
 DAY = timedelta(days=1)
-END = r"(?![\w-])"
+END = r"(?![A-Za-z0-9_-])"
 
 
 @dataclass(frozen=True, slots=True)

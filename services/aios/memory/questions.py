@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from aios.memory import when
 from aios.memory.spelling import mended
-from aios.memory.verbs import JAPANESE, NOUNS, PACKAGES, PHRASES, VERBS, narrowed
+from aios.memory.verbs import JAPANESE, NOUNS, PACKAGES, PHRASES, VERBS, WEAK, combined, narrowed
 from aios.memory.when import Window
 from aios.memory.words import QUESTION_WORDS
 
@@ -94,11 +94,12 @@ _LONGEST = re.compile(
     r"\b(?:longest|slowest|took (?:the )?(?:longest|most time|forever|so long)|most time)\b"
     r"|一番長|最も長"
 )
-_ONE = re.compile(
-    r"\bwhen\b|\blast time\b|最後|最初|いつ"
-    r"|\b(?:last|first|latest|longest|slowest|earliest|oldest|previous) (?:\w+ )?(?:command|one"
-    r"|thing|install\w*|restart|reboot|time|upgrade|update|commit|build|run|failure)\b"
+_ONE = re.compile(r"\bwhen\b|\blast time\b|最後|最初|いつ")
+_ONE_OF = re.compile(
+    r"\b(?:last|latest|first|longest|slowest|earliest|oldest|previous|most recent)"
+    r" (?:(\w+) )?(\w+)"
 )
+_SINGLE = frozenset(("command", "cmd", "one", "thing", "time", "failure", "error"))
 _COMMANDS = re.compile(
     r"\b(?:commands?|cmds?|command lines?|history|ran|executed?|typed?|what happened|changes?"
     r"|did (?:i|we|you|u) (?:last |just |ever )?(?:run|do|use|try|execute|type)"
@@ -163,7 +164,7 @@ def read(query: str, now: datetime, zone: tzinfo) -> Question | None:
         places=_places(rest),
         terms=_terms(text, rest, used),
         order=order,
-        one=bool(_ONE.search(rest)),
+        one=_one(rest),
         counts=bool(_COUNTS.search(rest)),
         asks=asks,
         about_commands=bool(_COMMANDS.search(rest)),
@@ -179,6 +180,15 @@ def _asks(rest: str) -> tuple[str, bool]:
     """Without "and did it work?"."""
     without = _ASKS.sub(" ", rest)
     return without, without != rest
+
+
+def _one(rest: str) -> bool:
+    return bool(_ONE.search(rest)) or any(
+        word in _SINGLE or ((word in VERBS or word in NOUNS) and not word.endswith("s"))
+        for match in _ONE_OF.finditer(rest)
+        for word in match.groups()
+        if word
+    )
 
 
 def _outcome(rest: str) -> Outcome | None:
@@ -199,29 +209,33 @@ def _order(rest: str) -> Order:
 
 def _tags(rest: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """The tags asked for, and the words that said so."""
-    said: list[str] = []
-    about: list[str] = []
+    said: list[tuple[str, ...]] = []
+    about: list[tuple[str, ...]] = []
     used: set[str] = set()
+    weak = True
     left = rest
     for pattern, tags in PHRASES:
         if match := pattern.search(left):
-            said += tags
+            said.append(tags)
+            weak = False
             words = match[0].split()
             used |= {word for word in (words[0], words[-1]) if word.isalpha()}
             # Its inner words may name what it was done to.
             left = left.replace(match[0], " ".join(words[1:-1]), 1)
     for word in re.findall(r"[\w'-]+", left):
         if word in VERBS:
-            said += VERBS[word]
+            said.append(VERBS[word])
+            weak = weak and (word in WEAK or not VERBS[word])
             used.add(word)
-        if word in NOUNS and (word not in VERBS or not VERBS[word]):
-            about += NOUNS[word]
+        if word in NOUNS and not VERBS.get(word):
+            about.append(NOUNS[word])
             used.add(word)
     for found, meant in JAPANESE:
         if re.search(found, left):
-            (about if meant.endswith("*") or meant == PACKAGES else said).extend(meant.split())
+            noun = meant.endswith("*") or meant == PACKAGES
+            (about if noun else said).append(tuple(meant.split()))
             left = re.sub(found, " ", left)
-    return tuple(dict.fromkeys(narrowed(tuple(said), tuple(about)))), frozenset(used)
+    return narrowed(combined(said), combined(about), weak=weak), frozenset(used)
 
 
 def _places(rest: str) -> tuple[str, ...]:

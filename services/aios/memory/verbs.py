@@ -50,7 +50,7 @@ _BASES: tuple[tuple[str, str], ...] = (
     ("upload", "upload"),
     ("send transfer sync synchronise synchronize", "upload download copy"),
     ("ping traceroute", "network"),
-    ("connect ssh", "remote network"),
+    ("connect", "remote network"),
     ("mount unmount", "mount"),
     ("format partition", "disk mount"),
     ("build compile", "build container-build"),
@@ -88,7 +88,8 @@ _SPECIAL: dict[str, str] = {
 _PHRASES: tuple[tuple[str, str], ...] = (
     (r"set(?:ting)?(?: \S+){0,3}? up|setup", "install config service-enable"),
     (r"put(?:ting)?(?: \S+){0,2}? on(?=$| (?:the|my|this|it|here|aios|that|\S+$))", "install"),
-    (r"(?:bring|bringing|brought|pull|pulled|pulling)(?: \S+){0,2}? in", "install"),
+    (r"(?:bring|bringing|brought|pull|pulled|pulling)(?: (?!up\b|down\b)\S+){0,2}? in", "install"),
+    (r"(?:in|inside|with|via|using) (?:docker|podman)", "container container-*"),
     (r"new (?:packages?|software|programs?|tools?|apps?)", "install"),
     (r"(?:get|got|getting) rid of", "remove delete *-remove"),
     (r"(?:throw|threw|kick|kicked|chuck|chucked|rip|ripped|tore|toss|tossed)(?: \S+){0,2}?"
@@ -135,14 +136,14 @@ _NOUNS: tuple[tuple[str, str], ...] = (
     ("group", "user user-*"),
     ("firewall port", "firewall"),
     ("network networking connection interface dns route", "network firewall"),
-    ("repo repository git branch", "git git-*"),
+    ("repo repository branch", "git git-*"),
     ("commit", "git-commit"),
     ("file folder directory directories", FILES),
     ("log journal", "log read"),
     ("disk partition filesystem drive volume", "disk mount"),
     ("permission ownership owner", "permission"),
     ("process processes", "process process-kill"),
-    ("cron crontab cronjob timer", "schedule"),
+    ("crontab cronjob timer", "schedule"),
     ("backup", "backup archive copy"),
     ("database db", "database"),
     ("test", "test"),
@@ -214,13 +215,32 @@ PHRASES = tuple(
 )
 
 
-def narrowed(said: tuple[str, ...], about: tuple[str, ...]) -> tuple[str, ...]:
-    """What verb and noun have in common; the verb's where that is nothing."""
+WEAK = frozenset(
+    form
+    for base in ("change", "modify", "alter", "create", "make", "add", "write", "save", "update")
+    for form in _forms(base)
+) | {"touched", "checked", "made", "opened", "new"}
+"""Verbs that a noun beside them outweighs."""
+
+
+def combined(sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """What two ways to say it have in common ("turn on at boot"); all, where that is nothing."""
+    found: tuple[str, ...] = ()
+    for tags in sets:
+        common = tuple(tag for tag in found if tag in tags)
+        found = common or (*found, *(tag for tag in tags if tag not in found))
+    return found
+
+
+def narrowed(
+    said: tuple[str, ...], about: tuple[str, ...], *, weak: bool = False
+) -> tuple[str, ...]:
+    """What verb and noun have in common; where that is nothing the verb's, if it is not weak."""
     if not said or not about:
         return said or about
     common = [tag for tag in said if any(_meet(tag, other) for other in about)]
     common += [tag for tag in about if "*" not in tag and any(_meet(tag, other) for other in said)]
-    return tuple(dict.fromkeys(_exact(common, about))) or said
+    return tuple(dict.fromkeys(_exact(common, about))) or (about if weak else said)
 
 
 def _exact(common: list[str], about: tuple[str, ...]) -> list[str]:

@@ -21,7 +21,7 @@ _JAPANESE_BEFORE = re.compile(r"より前|以前")
 _JAPANESE_REST = re.compile(r"の?(?:間|中)?[にはの、]*")
 _LEAD = re.compile(
     r"(?:(?:(?:some ?time|some time|at some point|starting|dated|back|only|just|as|all|ever|later"
-    r"|right)\s+)*(?:on|in|at|during|over|for|from|within|of|around|about|throughout|circa)\s+)?"
+    r"|right)\s+)*(?:on|in|at|during|over|for|from|within|around|about|throughout|circa)\s+)?"
     r"(?:the\s+|that\s+)?"
 )
 _JOINT = re.compile(
