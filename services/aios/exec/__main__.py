@@ -19,6 +19,7 @@ from aios.exec.permit import Permits
 from aios.exec.queue import Slots
 from aios.exec.recover import Recovery
 from aios.exec.run import Runner
+from aios.exec.session import Sessions
 from aios.exec.store import Store
 from aios.exec.table import Table
 from aios.exec.terminal import open_terminal
@@ -46,9 +47,10 @@ def main(arguments: list[str]) -> int:
 
         machine = Machine(name, service.bus)
         jobs = Jobs(state / "jobs")
+        sessions = Sessions(state / "sessions")
         history = History(state / "history", record)
         profiles = profile.load(settings.profiles)
-        admission = Admission(machine, settings, profiles, permits, audit, jobs)
+        admission = Admission(machine, settings, profiles, permits, audit, jobs, sessions)
         spools = durable.directory(state / "spool")
         store = Store(service.stored)
         execution = Execution(

@@ -24,7 +24,8 @@ from aios.exec.live import Live
 from aios.exec.machine import Machine
 from aios.exec.permit import PENDING, Answer, Permits, require_bound
 from aios.exec.profile import Profile
-from aios.exec.request import CHAT, Request
+from aios.exec.request import CHAT, PROBE, Request
+from aios.exec.session import Sessions
 from aios.exec.spec import Spec, account, groups
 from aios.exec.unit import Ended
 from aios.ids import HOST, new_id
@@ -44,6 +45,7 @@ class Admission:
     permits: Permits
     audit: Audit
     jobs: Jobs
+    sessions: Sessions
 
     @contextlib.contextmanager
     def not_run(self, job: Job) -> Iterator[None]:
@@ -70,11 +72,15 @@ class Admission:
             session = session or lent
             if uid != caller.uid and not caller.is_service(CHAT):
                 raise NotAuthorized(f"the delegation is not for {caller.user}")
+        cwd, env = request.cwd, request.env
+        if session and request.purpose != PROBE:
+            state = self.sessions.state(uid, session).given(cwd, env)
+            cwd, env = state.cwd, state.environment()
         job = self.jobs.keep(
             Job(
                 id=new_id(), command=request.command, machine=self.machine.name, uid=uid,
-                user=user, requested_usec=now_usec(), session=session, cwd=request.cwd,
-                env=request.env, purpose=request.purpose, words=request.words, start=start,
+                user=user, requested_usec=now_usec(), session=session, cwd=cwd,
+                env=env, purpose=request.purpose, words=request.words, start=start,
                 pty=request.pty, detach=request.detach, peer=caller.bus_name,
                 output_max=request.limits.output_max or 0,
             )

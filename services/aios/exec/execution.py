@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from aios.errors import MachineNotRunning, NoSuchMachine
 from aios.exec.admission import Admission, now_usec
@@ -17,11 +18,15 @@ from aios.exec.link import LinkLost
 from aios.exec.live import Live
 from aios.exec.machine import Machine
 from aios.exec.outcome import details
-from aios.exec.spec import Spec
+from aios.exec.request import PROBE
+from aios.exec.session import State
+from aios.exec.spec import Spec, home
 from aios.exec.store import Store
 from aios.exec.streams import Passed, Spooled, Streams
 from aios.exec.terminal import Terminal
 from aios.exec.unit import LOST, Ended, NoSuchUnit, Result, Unit
+
+Details = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,8 @@ class Execution:
         # First the row: whoever finds the finished record after a kill owes nothing more.
         self.history.add(row(job, result))
         self.audit.finished(job, result, bytes_out=sum(known) if known else None)
-        live.job = replace(job, exit_status=result.status, details=details(job, result, out, err))
+        said = details(job, result, out, err) | self._session(job, result)
+        live.job = replace(job, exit_status=result.status, details=said)
         if job.start:
             live.job = self.jobs.keep(live.job, step=Step.ENDED, ended_usec=now_usec())
         else:
@@ -170,6 +176,17 @@ class Execution:
         if not live.begun.done():
             live.begun.set_result(None)
         live.ended.set_result(result)
+
+    def _session(self, job: Job, result: Result) -> Details:
+        """Keeps what the command changed for the next of its session."""
+        if not job.session or job.purpose == PROBE:
+            return {}
+        reason = self.admission.sessions.after(
+            job.uid, job.session, job.command, State.of(job.cwd, job.env),
+            result.status if result.ended is Ended.EXIT else None,
+            home=home(job.machine, job.profile, job.uid),
+        )  # fmt: skip
+        return {"session_unchanged": reason} if reason else {}
 
     async def leave(self, live: Live) -> None:
         """Until nobody needs the streams any more; what a detached job printed stays on disk."""

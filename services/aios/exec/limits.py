@@ -19,7 +19,8 @@ _ENDED = {Ended.TIMEOUT: "timeout", Ended.OOM: "memory", Ended.OUTPUT: "output"}
 @dataclass(frozen=True)
 class Limits:
     """None: none. timeout_usec: of wall time; memory_max: bytes; cpu_weight: 1 to 10,000, where
-    100 is everybody's; output_max: bytes kept of each stream."""
+    100 is everybody's; output_max: bytes of one stream: a call's end the command, a machine's are
+    what is kept."""
 
     timeout_usec: int | None = None
     memory_max: int | None = None

@@ -113,10 +113,6 @@ def _check_streams(options: Options, request: Request) -> None:
         raise InvalidOption(
             "options 'rows' and 'columns' are a terminal's", hint="with option 'pty'"
         )
-    if request.limits.output_max is not None and not request.detach:
-        raise InvalidOption(
-            "option 'output_max' is for output that is kept", hint="with Run, or option 'detach'"
-        )
 
 
 def read(command: str, given: Mapping[str, Any], *, start: bool = False) -> Request:

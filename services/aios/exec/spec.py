@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aios.errors import NotAuthorized
 from aios.exec.limits import Limits
-from aios.exec.profile import Profile
+from aios.exec.profile import Name, Profile
 from aios.exec.unit import PRE_EXEC, STOP_USEC, Property
 from aios.ids import HOST
 from aios.text import visible
@@ -52,6 +52,16 @@ def groups(machine: str, uid: int) -> tuple[str, ...]:
     """A confined command's further groups: in a machine it may read everything without any; on the
     host it reads what the person may, whose own group it would lack."""
     return () if machine != HOST else (str(pwd.getpwuid(uid).pw_gid),)
+
+
+def home(machine: str, profile: str, uid: int) -> str:
+    """That account's home directory; empty where only the machine knows it."""
+    if profile != Name.READ_ONLY:
+        return ROOT["HOME"]
+    try:
+        return pwd.getpwuid(uid).pw_dir if machine == HOST else ""
+    except KeyError:
+        return ""
 
 
 @dataclass(frozen=True)
