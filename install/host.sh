@@ -154,11 +154,11 @@ _activate() {
     systemctl try-restart polkit.service
     mapfile -t sockets < <(systemctl list-units --plain --no-legend --state=active \
         'aios-exec@*.socket' | cut -d ' ' -f 1)
-    sockets+=("${SERVICES[@]/%/.socket}" aios-exec@.host.socket)
+    sockets+=("${SERVICES[@]/%/.socket}" aios-exec@.host.socket aios-aigpt.socket)
     systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
         'aios-exec@*.service' "${SERVICES[@]/%/.service}"
     systemctl --quiet enable --now aios-memory-backup.timer
-    systemctl --quiet enable "${SERVICES[@]/%/.socket}" aios-exec@.host.socket
+    systemctl --quiet enable "${SERVICES[@]/%/.socket}" aios-exec@.host.socket aios-aigpt.socket
     systemctl start "${sockets[@]}"
 }
 
