@@ -1,8 +1,8 @@
 """The audit records. Each carries the SHA-256 of its content and of the record before it.
 
-A record is kept as the chain's head before it is sent: an exec that is killed between the two
-sends it when it starts again, if the journal has not got it. So the chain has no gap, and a record
-may be there twice, with one hash.
+The last record, the chain's head, is in memory, in the journal, and in a file when exec leaves. An
+exec that finds no such file was killed, or lost power: it takes the head from the journal. So the
+chain has no gap and no fork, and what it lost with the journal's tail it does not know of.
 """
 
 import asyncio
@@ -11,22 +11,21 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from systemd import journal
 
 from aios.audit_ids import MessageId
-from aios.bus import Bus
-from aios.errors import AuditUnavailable, Unavailable
+from aios.errors import AuditUnavailable, Internal
 from aios.exec import disk
 from aios.exec.job import Job
+from aios.exec.journald import Journald
 from aios.exec.unit import Ended, Result
 from aios.text import visible
 
-JOURNALD = "/org/freedesktop/systemd1/unit/systemd_2djournald_2eservice"
-JOURNALD_SOCKET = "/run/systemd/journal/io.systemd.journal"
-SYNC_SECONDS = 10
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 GENESIS = "0" * 64
 """AIOS_PREVIOUS of the first record."""
 MAX_SHOWN = 200
@@ -62,37 +61,65 @@ def digest(fields: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Head:
+    """The last record. `boot`: whose journal it was the last in; empty: it may not be the last."""
+
+    hash: str = GENESIS
+    sequence: int = 0
+    boot: str = ""
+
+
 class Audit:
-    def __init__(self, machine: str, state: Path, bus: Bus) -> None:
+    """`require` comes before the first record."""
+
+    def __init__(self, machine: str, state: Path) -> None:
         self._machine = machine
-        self._bus = bus
         self._path = state / "audit-head.json"
-        try:
-            self._head: dict[str, str] = disk.read(self._path)
-        except FileNotFoundError:
-            self._head = {}
-        except (OSError, ValueError) as error:
-            raise AuditUnavailable(f"{self._path} cannot be read: {error}") from error
+        self._journald = Journald()
+        self._head: Head | None = None
+        self._loading = asyncio.Lock()
 
     async def require(self) -> None:
-        """Raises AuditUnavailable unless journald runs: a send to its socket, which systemd
-        holds, succeeds while it does not."""
+        """Raises AuditUnavailable unless journald runs."""
+        await self._journald.require()
+        if self._head is None:
+            async with self._loading:
+                await self._load()
+
+    async def _load(self) -> None:
+        if self._head is not None:
+            return
         try:
-            (state,) = await self._bus.call(
-                "org.freedesktop.systemd1", JOURNALD, "org.freedesktop.DBus.Properties", "Get",
-                "ss", "org.freedesktop.systemd1.Unit", "ActiveState",
-            )  # fmt: skip
-        except Unavailable as error:
-            raise AuditUnavailable(f"systemd does not say whether journald runs: {error}") from None
-        if state not in ("active", "reloading"):
-            raise AuditUnavailable(
-                f"systemd-journald is {state}: no record can be written, so nothing runs",
-                hint="systemctl start systemd-journald",
-            )
+            kept = Head(**disk.read(self._path))
+        except (FileNotFoundError, ValueError, TypeError):
+            # Never written, or a power loss took it.
+            kept = Head()
+        except OSError as error:
+            raise AuditUnavailable(f"{self._path} cannot be read: {error}") from error
+        if kept.boot != _boot():
+            await self._journald.synchronize()
+            last = await asyncio.to_thread(_last, self._machine)
+            # The journal may have been emptied meanwhile.
+            kept = max(kept, last, key=lambda head: head.sequence)
+        # Until `close` the file says where to begin, not where the chain ends.
+        disk.write(self._path, asdict(replace(kept, boot="")))
+        self._head = kept
+
+    def close(self) -> None:
+        """For an exec that leaves: the next begins here."""
+        self._journald.close()
+        if self._head is not None:
+            # Without the file the next looks into the journal.
+            with contextlib.suppress(AuditUnavailable):
+                disk.write(self._path, asdict(replace(self._head, boot=_boot())))
 
     def _write(
         self, job: Job, event: str, message_id: MessageId, priority: int, message: str, **more: Any
     ) -> None:
+        head = self._head
+        if head is None:
+            raise Internal("a record before the chain's head is known", hint="nothing ran")
         more = {
             "SESSION": job.session, "DECISION": job.decision, "RULE": job.rule,
             "REASON": job.reason, "PROFILE": job.profile, "CWD": job.cwd, "PURPOSE": job.purpose,
@@ -109,8 +136,8 @@ class Audit:
             "AIOS_UID": str(job.uid),
             "AIOS_USER": job.user,
             "AIOS_TIME_USEC": str(time.time_ns() // 1000),
-            "AIOS_SEQUENCE": str(int(self._head.get("AIOS_SEQUENCE", "0")) + 1),
-            "AIOS_PREVIOUS": self._head.get("AIOS_HASH", GENESIS),
+            "AIOS_SEQUENCE": str(head.sequence + 1),
+            "AIOS_PREVIOUS": head.hash,
             **{
                 f"AIOS_{name}": str(value)
                 for name, value in more.items()
@@ -118,17 +145,8 @@ class Audit:
             },
         }
         fields["AIOS_HASH"] = digest(fields)
-        before = self._head
-        self._keep(fields)
-        try:
-            self._send(fields)
-        except AuditUnavailable:
-            self._keep(before)
-            raise
-
-    def _keep(self, head: dict[str, str]) -> None:
-        disk.write(self._path, head)
-        self._head = head
+        self._send(fields)
+        self._head = Head(fields["AIOS_HASH"], head.sequence + 1)
 
     def _send(self, fields: Mapping[str, str]) -> None:
         try:
@@ -199,11 +217,9 @@ class Audit:
     # After a kill
 
     async def recover(self) -> None:
-        """Sends the head again if it never reached the journal."""
-        await _synchronize()
-        if self._head and not await asyncio.to_thread(_has, AIOS_HASH=self._head["AIOS_HASH"]):
-            self._send(self._head)
-            await _synchronize()
+        """The journal has all that an exec before this one sent. Raises AuditUnavailable."""
+        await self._journald.synchronize()
+        await self.require()
 
     async def events(self, job: Job) -> set[str]:
         """What the journal has of a job."""
@@ -217,19 +233,27 @@ def _figures(result: Result) -> dict[str, Any]:
         "SIGNAL": result.signal,
         "CPU_USEC": result.cpu_usec,
         "MEMORY_PEAK": result.memory_peak,
+        "IO_READ_BYTES": result.io_read_bytes,
+        "IO_WRITE_BYTES": result.io_write_bytes,
         "DURATION_USEC": result.duration_usec,
         "INVOCATION": result.invocation_id,
     }
 
 
-async def _synchronize() -> None:
-    """Until journald has written what it had been sent."""
-    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-        async with asyncio.timeout(SYNC_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(JOURNALD_SOCKET)
-            writer.write(b'{"method": "io.systemd.Journal.Synchronize"}\0')
-            await reader.readuntil(b"\0")
-            writer.close()
+def _boot() -> str:
+    return BOOT.read_text().strip()
+
+
+def _last(machine: str) -> Head:
+    """The latest record in the journal."""
+    with journal.Reader(flags=journal.LOCAL_ONLY | journal.SYSTEM_ONLY) as reader:
+        reader.add_match(_UID=0, _SYSTEMD_UNIT=f"aios-exec@{machine}.service", AIOS_MACHINE=machine)
+        reader.seek_tail()
+        while entry := reader.get_previous():
+            found, number = str(entry.get("AIOS_HASH", "")), str(entry.get("AIOS_SEQUENCE", ""))
+            if found and number.isdigit():
+                return Head(found, int(number))
+    return Head()
 
 
 def _entries(**match: str) -> list[Mapping[str, Any]]:
@@ -237,10 +261,6 @@ def _entries(**match: str) -> list[Mapping[str, Any]]:
         # Only what root sent: anybody can send the fields.
         reader.add_match(_UID=0, **match)
         return list(reader)
-
-
-def _has(**match: str) -> bool:
-    return bool(_entries(**match))
 
 
 def _events(job_id: str) -> set[str]:

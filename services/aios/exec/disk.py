@@ -1,4 +1,8 @@
-"""Exec's state on disk: JSON objects."""
+"""Exec's state on disk: JSON objects.
+
+What exec owes at a power loss is nothing: the commands ended with the machine, and the journal has
+lost its tail as well (journald.conf(5), SyncIntervalSec=). So nothing here waits for the disk.
+"""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +14,9 @@ from aios.errors import AuditUnavailable
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """On disk when it returns. What cannot be kept must not happen: raises AuditUnavailable."""
+    """Whole after a kill of exec. What cannot be kept must not happen: raises AuditUnavailable."""
     try:
-        durable.write(path, json.dumps(content))
+        durable.put(path, json.dumps(content))
     except OSError as error:
         raise AuditUnavailable(f"exec cannot keep its state: {error}") from error
 

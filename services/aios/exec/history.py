@@ -1,8 +1,10 @@
 """One row per command for memory, by way of a queue on disk: what memory has not acknowledged is
-delivered with the next command, or when exec starts again. Nobody waits for it.
+delivered with the next command, or when exec starts again. Nobody waits for it: a row is in its
+file before the finished record is written, and on the disk when memory has it or did not take it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from aios import durable
 from aios.errors import AiosError, InvalidOption
 from aios.exec import disk
 from aios.exec.job import Job
@@ -54,7 +57,7 @@ class History:
         self._again = False
 
     def add(self, event: dict[str, Any]) -> None:
-        """Durable when it returns. The same id again is the same row."""
+        """Holds over a kill when it returns. The same id again is the same row."""
         disk.write(self._directory / f"{event['id']}.json", event)
 
     def deliver(self) -> None:
@@ -70,6 +73,7 @@ class History:
             self._again = False
             for path in sorted(self._directory.glob("*.json")):
                 if not await self._one(path):
+                    await asyncio.to_thread(_synchronize, self._directory)
                     return
 
     async def _one(self, path: Path) -> bool:
@@ -93,6 +97,14 @@ class History:
         else:
             _remove(path)
         return True
+
+
+def _synchronize(directory: Path) -> None:
+    """What waits for memory may have to wait long."""
+    for path in directory.glob("*.json"):
+        with contextlib.suppress(OSError):
+            durable.sync(path)
+    durable.sync(directory)
 
 
 def _remove(path: Path) -> None:
