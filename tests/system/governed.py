@@ -14,7 +14,7 @@ from aios.text import visible
 
 BUSCTL = ["busctl", "--json=short", "--timeout=40", "call"]
 POLICY = ["org.aios.Policy1", "/org/aios/Policy1", "org.aios.Policy1"]
-SIGNATURES = {"timeout_usec": "t", "env": "a{ss}"}
+SIGNATURES = {"timeout_usec": "t", "output_max": "t", "env": "a{ss}"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Jobs of exec, through its socket: a client that runs in the sandbox and does what a test says.
 
-A script has `call(method, **parameters)`, which answers (parameters, descriptors), `start(command,
-**options)`, which answers (id, stdin, stdout, stderr), `wait(job)`, `cancel(job)` and `read_all(fd)`.
+A script has `call(method, **parameters)`, which answers (parameters, descriptors), `read_all(fd)`,
+`start(command, **options)`, which answers (id, stdin, stdout, stderr), `wait(job)`, `cancel(job)`…
 """
 
 import json
@@ -80,7 +80,7 @@ cancel, jobs = peer.cancel, peer.jobs
 
 def act(sandbox: Sandbox, script: str, *, user: str = "me", machine: str = "aios") -> Any:
     """What the script tells last."""
-    done = sandbox.run([PYTHON, "-I", "-c", _whole(script, machine)], user=user, timeout=120)
+    done = sandbox.run([PYTHON, "-I", "-c", _whole(script, machine)], user=user, timeout=60)
     return json.loads(done.stdout.splitlines()[-1])
 
 
