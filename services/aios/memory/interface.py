@@ -1,20 +1,19 @@
 """org.aios.Memory1: who may do what, and options checked. The work is memories', search's and
-history's; keeping.py, attaching.py and layers.py are other parts of it."""
+history's; asked.py, keeping.py, attaching.py and layers.py are other parts of it."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from aios.errors import InvalidOption, NotAuthorized
+from aios.errors import NotAuthorized
 from aios.ids import new_id
 from aios.interface import Call
-from aios.memory import history, memories, score, search
+from aios.memory import history, memories, preferences, score, search
+from aios.memory.asked import Asked
 from aios.memory.attaching import Attaching
 from aios.memory.events import event_of
-from aios.memory.history import Filter
 from aios.memory.keeping import Keeping
 from aios.memory.layers import Layers
 from aios.memory.memories import DEFAULT_LIMIT, MAX_LIMIT, Draft, Source, check_text
-from aios.memory.person import Person
 from aios.options import STRINGS, Options
 
 Known = Mapping[str, type | tuple[str, str]]
@@ -27,15 +26,10 @@ _CHANGE: Known = {
 }
 _DRAFT: Known = {"source": str, **_CHANGE}
 _PAGE: Known = {"limit": int, "offset": int, "delegation": str}
-_FILTER: Known = {
-    "since": str, "until": str, "machine": str, "action": str, "object": str, "outcome": str,
-    "session": str, "text": str, "everyone": bool, "probes": bool, **_PAGE,
-}  # fmt: skip
-_OUTCOMES = {"ok": True, "failed": False}
 _MAX_INTEGER = 2**63 - 1
 
 
-class Memory(Keeping, Attaching, Layers):
+class Memory(Asked, Keeping, Attaching, Layers):
     async def Create(self, call: Call, content: str, options: dict[str, Any]) -> str:
         given = Options(options, _DRAFT)
         person = await self._person(call, given)
@@ -44,7 +38,9 @@ class Memory(Keeping, Attaching, Layers):
         check_text("source", told, limit=memories.MAX_ENTITY)
         source = Source(person.machine, person.user, person.uid, person.session, told)
         memory_id = new_id()
-        return await self._database.write(lambda db: memories.create(db, memory_id, draft, source))
+        return await self._database.write(
+            lambda db: preferences.create(db, memory_id, draft, source)
+        )
 
     async def Get(self, call: Call, id: str) -> dict[str, Any]:
         await self._person(call)
@@ -74,7 +70,7 @@ class Memory(Keeping, Attaching, Layers):
         given = Options(options, _CHANGE)
         await self._person(call, given)
         draft = _draft(content, given)
-        await self._database.write(lambda db: memories.update(db, id, draft))
+        await self._database.write(lambda db: preferences.update(db, id, draft))
 
     async def Delete(self, call: Call, id: str) -> None:
         await self._person(call)
@@ -85,12 +81,6 @@ class Memory(Keeping, Attaching, Layers):
             raise NotAuthorized("only exec tells what was done")
         told = event_of(event)
         await self._database.write(lambda db: history.record(db, told))
-
-    async def History(self, call: Call, filter: dict[str, Any]) -> list[dict[str, Any]]:
-        given = Options(filter, _FILTER)
-        person = await self._person(call, given)
-        wanted = _filter(given, person)
-        return await self._database.read(lambda db: history.rows(db, wanted))
 
 
 def _draft(content: str, given: Options) -> Draft:
@@ -107,29 +97,3 @@ def _draft(content: str, given: Options) -> Draft:
 def _page(given: Options) -> tuple[int, int]:
     limit = given.get_int("limit", DEFAULT_LIMIT, low=1, high=MAX_LIMIT)
     return limit, given.get_int("offset", 0, high=_MAX_INTEGER - MAX_LIMIT)
-
-
-def _filter(given: Options, person: Person) -> Filter:
-    outcome = given.get_str("outcome")
-    if outcome and outcome not in _OUTCOMES:
-        raise InvalidOption("outcome is ok or failed", hint=f"not {outcome!r}")
-    for key in ("machine", "action", "object", "session", "text"):
-        check_text(key, given.get_str(key))
-    everyone = given.get_bool("everyone") and person.sees_all
-    limit, offset = _page(given)
-    return Filter(
-        user=None if everyone else person.user,
-        # A machine's uids move when it is made anew; its people are known by name.
-        uid=None if everyone or person.in_machine else person.uid,
-        since=history.moment(given.get_str("since")) if given.get_str("since") else None,
-        until=history.moment(given.get_str("until")) if given.get_str("until") else None,
-        machine=given.get_str("machine") or None,
-        action=given.get_str("action") or None,
-        object=given.get_str("object") or None,
-        ok=_OUTCOMES.get(outcome),
-        session=given.get_str("session") or None,
-        text=given.get_str("text") or None,
-        probes=given.get_bool("probes"),
-        limit=limit,
-        offset=offset,
-    )

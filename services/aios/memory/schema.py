@@ -211,7 +211,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 def second(connection: sqlite3.Connection) -> None:
     # Here, because they import this module. Each part's tables stand in its own module; what is
     # derived from a memory or a command goes with it, by a trigger.
-    from aios.memory import entities, history, profile, score, texts
+    from aios.memory import entities, history, preferences, profile, score, texts
 
     run(connection, SECOND)
     texts.fill(connection)
@@ -221,6 +221,7 @@ def second(connection: sqlite3.Connection) -> None:
     run(connection, score.SCHEMA)
     run(connection, history.SCHEMA)
     history.fill(connection)
+    run(connection, preferences.SCHEMA)
 
 
 def run(connection: sqlite3.Connection, script: str) -> None:
