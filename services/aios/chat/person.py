@@ -61,13 +61,18 @@ class Person:
     def _lent(self) -> dict[str, Any]:
         return {"delegation": self.delegation}
 
-    async def run(self, command: str, *, purpose: str = "", profile: str = "") -> Result:
-        """Runs it, governed; blocks while a human is asked. Cancelling cancels the command."""
+    async def run(
+        self, command: str, *, purpose: str = "", profile: str = "", words: str = ""
+    ) -> Result:
+        """Runs it, governed; blocks while a human is asked. Cancelling cancels the command.
+        words: what the person said that led to it, for the history."""
         options = self._lent | {"session": self.session}
         if purpose:
             options["purpose"] = purpose
         if profile:
             options["profile"] = profile
+        if words:
+            options["words"] = words
         try:
             answer = await varlink_async.call(
                 machine_socket(self.machine, self.sockets),

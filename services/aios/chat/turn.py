@@ -47,7 +47,7 @@ class Turn:
         await self.emit(Kind.COMMAND, place | {"why": why})
         started = datetime.now(UTC).isoformat()
         try:
-            result = await self.person.run(command, profile=profile)
+            result = await self.person.run(command, profile=profile, words=self.prompt)
         except REFUSALS as error:
             refusal = {"name": error.name, "message": error.message, "hint": error.hint}
             await self.emit(Kind.REFUSED, place | refusal)

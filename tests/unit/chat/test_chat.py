@@ -30,7 +30,9 @@ async def test_a_command_runs_without_a_brain(world: Any) -> None:
     assert world.seen("command") == [{"command": "echo hello; exit 3", "machine": "box", "why": ""}]
     assert world.seen("output") == [{"stdout": "hello\n", "stderr": ""}]
     assert world.seen("finished")[0]["exit_status"] == 3
-    assert world.exec.options == [{"delegation": "a-delegation", "session": session}]
+    # The history says what the person said.
+    said = {"words": "!echo hello; exit 3"}
+    assert world.exec.options == [{"delegation": "a-delegation", "session": session} | said]
     assert await world.ask(session, "!forbidden") is Status.DENIED
     assert world.seen("refused")[0]["hint"] == "ask for less"
     assert await world.ask(session, "! ") is Status.FAILED
