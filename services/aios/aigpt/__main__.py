@@ -7,6 +7,7 @@ It ends with its input. SIGTERM and SIGINT end it at once: nothing that was ackn
 import argparse
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             anyio.run(lambda: serve(store, layer4=layer4))
     except (AiosError, ClientError) as error:
         sys.stderr.write(f"aigpt: {error.message}\n{error.hint}".rstrip() + "\n")
+        leave(1)
+    except sqlite3.Error as error:
+        sys.stderr.write(f"aigpt: {given.db}: {error}\n")
         leave(1)
     if lender:
         lender.end()
