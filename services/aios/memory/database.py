@@ -94,7 +94,7 @@ class Database:
     def _verify(self) -> list[str]:
         with closing(schema.connect(self.path, read_only=True)) as source:
             try:
-                return backup.check(source, indexes=True)
+                return backup.check(source)
             except sqlite3.DatabaseError as error:
                 return [str(error)]
 

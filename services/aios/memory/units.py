@@ -21,6 +21,8 @@ class Units:
 
     async def subscribe(self) -> None:
         await self._bus.subscribe(SYSTEMD, MANAGER[2], "JobRemoved", self._job_removed)
+        # systemd tells nobody of jobs who has not asked.
+        await self._bus.call(*MANAGER, "Subscribe")
 
     def _job_removed(self, path: str, values: list[Any]) -> None:
         _number, job, _unit, result = values
@@ -34,7 +36,6 @@ class Units:
 
     async def start(self, unit: str) -> None:
         """Returns when its job is done. Raises Unavailable."""
-        await self._bus.call(*MANAGER, "Subscribe")
         (job,) = await self._bus.call(*MANAGER, "StartUnit", "ss", unit, "replace")
         async with self._news:
             await self._news.wait_for(lambda: job in self._ended)

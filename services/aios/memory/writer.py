@@ -59,6 +59,8 @@ class Writer:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._truncated = 0.0
+        self._held = False
+        """By a reader, when the WAL was last to be emptied."""
 
     async def do(self, work: Callable[[sqlite3.Connection], Result], *, alone: bool) -> Result:
         """The work's result, after its commit. The work may be done twice, the first time undone.
@@ -92,7 +94,10 @@ class Writer:
             for loop, answers in _by_loop(self._do(jobs)):
                 _give(loop, answers)
             dirty = True
-            if self._wal_size() > MAX_WAL and time.monotonic() - self._truncated > IDLE_SECONDS:
+            if first.alone or (
+                (self._held or self._wal_size() > MAX_WAL)
+                and time.monotonic() - self._truncated > IDLE_SECONDS
+            ):
                 self._truncate()
 
     def _gather(self, first: Job) -> tuple[list[Job], Job | None]:
@@ -150,9 +155,10 @@ class Writer:
         if self._connection is None or not self._wal_size():
             return True
         try:
-            return truncate(self._connection)
+            self._held = not truncate(self._connection)
         except sqlite3.Error:
-            return False  # the next write meets it too, and tells its caller
+            self._held = True  # the next write meets it too, and tells its caller
+        return not self._held
 
 
 def truncate(connection: sqlite3.Connection) -> bool:
