@@ -54,6 +54,7 @@ _TOPICS = {
     "time zone": "timezone",
 }  # fmt: skip
 _NAMED = "|".join(_TOPICS)
+_AS = rf"as (?:my|the) (?:default )?(?P<topic>{_NAMED})"
 _LEAD = (
     r"(?:(?:please|hey|ok|okay|aios|from now on|in (?:the )?future|remember(?: that)?"
     r"|note(?: that)?|by the way|btw)[,:]?\s+)*"
@@ -62,15 +63,16 @@ _VALUE = r"['\"]?(?P<value>[^\s'\"!?,][^'\"!?\n]{0,79}?)['\"]?"
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (topic, re.compile(_LEAD + form + r"[.!。]?", re.IGNORECASE))
     for topic, form in (
-        ("name", rf"(?:call me|my name is|i am called|address me as)"
-                 r" ['\"]?(?P<value>(?!(?:a|an|the|when|if|back|later)\b)[\w.'-]+(?: [\w.-]+)?)['\"]?"),
+        ("name", r"(?:call me|my name is|i am called|address me as)"
+                 r" ['\"]?(?P<value>(?!(?:a|an|the|when|if|back|later)\b)"
+                 r"[\w.'-]+(?: [\w.-]+)?)['\"]?"),
         ("language", rf"(?:always )?(?:answer|reply|respond|speak|talk|write)(?: to me)?"
                      rf"(?: always)? in {_VALUE}(?: from now on)?"),
         ("?", rf"my (?:favou?rite |preferred |usual |default )?(?P<topic>{_NAMED})"
               rf" (?:is|=) {_VALUE}"),
-        ("?", rf"(?:always )?use {_VALUE} as (?:my|the) (?:default )?"
-              rf"(?P<topic>{_NAMED})"),
-        ("", rf"(?:i|the user|user) (?:always |generally |usually |much |really )*(?:prefers?|likes?"
+        ("?", rf"(?:always )?use {_VALUE} {_AS}"),
+        ("", rf"(?:i|the user|user) (?:always |generally |usually |much |really )*(?:"
+             rf"prefers?|likes?"
              rf" to use|favou?rs?|want to use|(?:'d |would )?rather use)"
              rf" (?:to use |using )?{_VALUE}"
              rf"(?: (?:over|to|rather than|instead of) (?P<other>\S+))?(?: (?:for|as)"
@@ -107,7 +109,7 @@ def stated(text: str) -> Preference | None:
         match = form.fullmatch(text)
         if match is None:
             continue
-        value = match["value"].strip()
+        value = match["value"].strip(" .")
         said = (match.groupdict().get("topic") or "").lower().strip()
         known = _OF_VALUE.get(value.lower().removesuffix(" linux"))
         about = _TOPICS.get(said) or (topic if topic not in ("", "?") else known) or said

@@ -37,3 +37,16 @@ def local() -> tzinfo:
             return ZoneInfo.from_file(file)
     except (OSError, ValueError):
         return datetime.now().astimezone().tzinfo or UTC
+
+
+def name() -> str:
+    """What `zone_of` in another place understands: the local zone's name, else its offset."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if not named:
+        target = str(Path("/etc/localtime").resolve())
+        named = target.partition("/zoneinfo/")[2]
+    try:
+        ZoneInfo(named)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.now().astimezone().strftime("%z")
+    return named

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aios.client import place
-from aios.client.commands import memory_attach, memory_files, memory_forget
+from aios.client.commands import memory_attach, memory_context, memory_files, memory_forget
 from aios.client.terminal import Terminal, harmless
 
 EPILOG = "exit status: 0 done; 1 nothing found, or not confirmed; 125 aios itself failed."
@@ -30,7 +30,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     for action, run in ((search, _search), (recent, _recent), (show, _one), (add, _add),
                         (stats, _stats)):  # fmt: skip
         action.set_defaults(run=run)
-    for part in (memory_forget, memory_files, memory_attach):
+    for part in (memory_context, memory_forget, memory_files, memory_attach):
         part.add(actions)
     for action in actions.choices.values():
         # Each once: an alias is the same parser.
