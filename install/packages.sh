@@ -16,7 +16,7 @@ distribution() {
 }
 
 # packages_for PART DISTRIBUTION → names. Parts: host (the services), sandbox (to boot one here), boot
-# (what its tree has besides host), wheels (to fetch Python packages), trees (to build OS trees), machine, test.
+# (what its tree has besides host), vm (a virtual machine for the tests), wheels (to fetch Python packages), trees (to build OS trees), machine, test.
 packages_for() {
     case $1-$2 in
     host-debian)
@@ -47,8 +47,11 @@ packages_for() {
         echo systemd dbus-broker passwd sudo python3 bash dnf iproute iputils procps-ng less
         ;;
     test-debian) echo systemd python3-venv python3-systemd shellcheck ;;
+    vm-debian) echo qemu-system-x86 e2fsprogs ;;
     test-arch) echo python python-systemd shellcheck ;;
     test-fedora) echo python3 python3-systemd ShellCheck ;;
+    vm-arch) echo qemu-system-x86 e2fsprogs ;;
+    vm-fedora) echo qemu-system-x86-core e2fsprogs ;;
     esac
 }
 
