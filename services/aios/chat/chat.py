@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from aios import config
 from aios.caller import Caller
@@ -19,6 +20,7 @@ from aios.chat.session import Session, Store
 from aios.chat.turn import Turn
 from aios.errors import AiosError, Busy, InvalidOption, NoSuchMachine, NotAuthorized
 from aios.ids import is_machine
+from aios.memory import preferences
 
 MAX_PROMPT = 100_000
 """Characters."""
@@ -137,6 +139,8 @@ class Chat:
             if not command:
                 raise InvalidOption("`!` runs the command behind it, and there is none")
             return await turn.run_alone(command)
+        if preferences.stated(turn.prompt):
+            await turn.person.remember(turn.prompt)
         settings = self._load().chat
         credentials = Credentials.load()
         known = await distribution(self._bus, turn.person.machine)
@@ -147,6 +151,7 @@ class Chat:
             return await offline_brain.respond(turn, self._lookups, known)
         model = self._connected(settings, credentials)
         system = prompt.system(turn.person.machine, known, datetime.now().astimezone())
+        system += prompt.remembered(await _context(turn))
         return await converse(turn, model, system, settings.max_steps)
 
     def _connected(self, settings: config.Chat, credentials: Credentials) -> AnthropicModel:
@@ -154,6 +159,15 @@ class Chat:
         if self._model is None or self._model[:2] != (settings, credentials):
             self._model = settings, credentials, AnthropicModel(settings, credentials)
         return self._model[2]
+
+
+async def _context(turn: Turn) -> list[dict[str, Any]]:
+    """A memory that does not answer is missed, but no reason to answer nothing."""
+    try:
+        return await turn.person.context(turn.prompt)
+    except AiosError as error:
+        await turn.emit(Kind.NOTICE, {"text": f"without the memory: {error.message}"})
+        return []
 
 
 def _lent(caller: Caller, delegation: str) -> str:

@@ -27,13 +27,16 @@ from aios.chat.offline import (
     QuestionKind,
     answer,
 )
+from aios.chat.offline.editing import DEFAULT, editing
 from aios.chat.person import Person
 from aios.chat.turn import REFUSALS, Turn
+from aios.memory import preferences
 
 NOTICE = "offline: rules, no model"
 _KEEP_SECONDS = 300.0
 _KEPT = 4096
 """Names; all are forgotten beyond."""
+_PROGRAM = re.compile(r"[a-z][a-z0-9+-]{0,30}")
 _ROWS = 1000
 """Of history, newest first, that one question reads."""
 _FAMILIES: dict[str, Distro] = {
@@ -150,6 +153,12 @@ def brain() -> Brain:
 
 async def respond(turn: Turn, lookups: Lookups, distribution: Distribution) -> Status:
     """Answers by rules: runs the command that the sentence means, or says why there is none."""
+    if preference := preferences.stated(turn.prompt):
+        # Chat has kept it: whatever answers, it counts from now on.
+        await turn.say(f"✓ {preference.topic}: {preference.value}, from now on, in every machine.")
+        return Status.OK
+    if editing(turn.prompt, DEFAULT):
+        return await _edit(turn)
     distro = next((_FAMILIES[name] for name in distribution.ids if name in _FAMILIES), None)
     if distro is None:
         return await _abstain(turn, Abstain(f"I know no commands of {distribution.name} offline"))
@@ -181,6 +190,14 @@ async def _run(turn: Turn, lookups: Lookups, proposal: Proposal) -> Status:
         if status is Status.OK:
             await turn.say("✓ done")
     return status
+
+
+async def _edit(turn: Turn) -> Status:
+    known = await turn.person.preferences()
+    editor = next((str(one["program"]) for one in known if one["topic"] == "editor"), "")
+    command = editing(turn.prompt, editor if _PROGRAM.fullmatch(editor) else DEFAULT)
+    reason = "an editor needs a terminal of its own: `aios exec --pty --` before it gives it one"
+    return await _abstain(turn, Abstain(reason, (command,)))
 
 
 async def _abstain(turn: Turn, abstained: Abstain) -> Status:

@@ -12,6 +12,7 @@ from typing import Any
 from aios import varlink_async
 from aios.errors import AiosError, MachineNotRunning, NoSuchMachine
 from aios.ids import HOST
+from aios.memory import zones
 
 SOCKETS = Path("/run/aios")
 MEMORY = ("org.aios.Memory1", "/org/aios/Memory1", "org.aios.Memory1")
@@ -94,6 +95,19 @@ class Person:
         """Commands that ran, newest first (Memory1.History's filter)."""
         rows = await self._memory("History", "a{sv}", wanted | self._lent)
         return list(rows)
+
+    async def asked(self, question: str, limit: int) -> list[dict[str, Any]]:
+        """Commands that answer a sentence, best first. Raises InvalidOption if it asks for none."""
+        return await self.history({"question": question, "zone": zones.name(), "limit": limit})
+
+    async def preferences(self) -> list[dict[str, Any]]:
+        """topic, value, program, text, id: what the person has said or shown."""
+        return list(await self._memory("ListPreferences", "a{sv}", self._lent))
+
+    async def context(self, prompt: str) -> list[dict[str, Any]]:
+        """kind, text, id, at: what of the memory has to do with a prompt."""
+        options = {"zone": zones.name()} | self._lent
+        return list(await self._memory("Context", "sa{sv}", prompt, options))
 
     async def recall(self, query: str, limit: int) -> list[dict[str, Any]]:
         rows = await self._memory("Search", "sa{sv}", query, {"limit": limit} | self._lent)

@@ -106,7 +106,7 @@ def named(name: str, now: datetime) -> tuple[str, Spans, bool]:
         return "just now", ((now - hour / 4, now), (now - 2 * hour, now)), False
     spans: dict[str, Spans] = {
         "tonight": ((today + 17 * hour, today + 30 * hour),),
-        "this morning": ((today + 5 * hour, today + 12 * hour), (today, today + 12 * hour)),
+        "this morning": ((today, today + 12 * hour),),
         "this afternoon": ((today + 12 * hour, today + 18 * hour),),
         "this evening": ((today + 17 * hour, today + day),),
         "last night": (

@@ -56,9 +56,9 @@ def _ago(match: re.Match[str], now: datetime) -> Atom:
     label = f"{article} {unit} ago" if count <= 1 else f"{count:g} {unit}s ago"
     moment = now - count * step
     if step < DAY:
-        slack = max(timedelta(minutes=5), (now - moment) / 4)
+        slack = max(timedelta(minutes=5), (now - moment) / 2)
         spans = [(moment - slack, moment + slack), (moment - 2 * slack, moment + 2 * slack)]
-        return Atom("moment", (*spans, (moment - 4 * slack, now)), label)
+        return Atom("moment", (*spans, (moment - 3 * slack, now)), label)
     day = words.midnight(moment)
     spans = [(day, day + DAY), (moment - step / 2, moment + step / 2)]
     vague = any(word in said for word in ("few", "couple", "several"))

@@ -21,7 +21,7 @@ _JAPANESE_BEFORE = re.compile(r"より前|以前")
 _JAPANESE_REST = re.compile(r"の?(?:間|中)?[にはの、]*")
 _LEAD = re.compile(
     r"(?:(?:(?:some ?time|some time|at some point|starting|dated|back|only|just|as|all|ever|later"
-    r"|right)\s+)*(?:on|in|at|during|over|for|from|within|around|about|throughout|circa)\s+)?"
+    r"|right)\s+)*(?P<named>on|in|at|during|over|for|from|within|around|about|throughout|circa)\s+)?"
     r"(?:the\s+|that\s+)?"
 )
 _JOINT = re.compile(
@@ -164,10 +164,8 @@ def _open(text: str, place: int, now: datetime) -> Phrase | None:
 def _plain(text: str, place: int, now: datetime) -> Phrase | None:
     lead = _LEAD.match(text, place)
     start = lead.end() if lead else place
-    named = start > place
+    named = lead is not None and lead["named"] is not None
     found = _expression(text, start, now, named=named)
-    if found is None and named:
-        return None
     if found is None:
         return None
     atom, end = found
