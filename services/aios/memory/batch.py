@@ -9,11 +9,12 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from aios.errors import InvalidOption
-from aios.memory import history, memories, search
+from aios.memory import answers, history, memories, questions, search
 from aios.memory.history import Event, moment
 from aios.memory.memories import Draft, Source, index, new_id
 from aios.memory.schema import transaction
@@ -112,8 +113,36 @@ def search_lines(
         query = question.get("query")
         if not isinstance(query, str):
             raise InvalidOption(f"line {place} has no query")
-        found = search.search(connection, query, limit=limit, offset=0)
-        ranked = [
-            {"score": round(1 / rank, 4), **memory.fields()} for rank, memory in enumerate(found, 1)
-        ]
-        yield {"id": question.get("id"), "memories": ranked}
+        try:
+            now = datetime.fromisoformat(str(question.get("now") or memories.now()))
+        except ValueError as error:
+            raise InvalidOption(f"line {place}: now is no time: {error}") from error
+        found = _answers(connection, query, now if now.tzinfo else now.replace(tzinfo=UTC), limit)
+        yield {"id": question.get("id"), "memories": found}
+
+
+def _answers(
+    connection: sqlite3.Connection, query: str, now: datetime, limit: int
+) -> list[dict[str, Any]]:
+    """A question about commands has those first that are just what it asks for, then memories, then
+    the commands that are near it; anything else memories, then commands by their words."""
+    asked = questions.read(query, now, now.tzinfo or UTC)
+    commands = answers.answer(connection, asked, limit) if asked else []
+    exact = [one for one in commands if one.exact]
+    found = [_command(one.row) for one in exact]
+    if len(found) < limit:
+        told = search.search(connection, query, limit=limit - len(found), offset=0)
+        found += [{"kind": "memory", **memory.fields()} for memory in told]
+    if len(found) < limit:
+        near = [one for one in commands if not one.exact] if asked else []
+        near = near or answers.by_text(connection, query, limit)
+        known = {one["id"] for one in found}
+        found += [_command(one.row) for one in near if one.row["id"] not in known]
+    return [
+        {"id": one.pop("id"), "score": round(1 / rank, 4), **one}
+        for rank, one in enumerate(found[:limit], 1)
+    ]
+
+
+def _command(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": COMMAND, **row}
