@@ -7,6 +7,10 @@ from aios import __version__
 
 COMMANDS = {
     "exec": "run one command in a machine, governed",
+    "jobs": "commands that run",
+    "attach": "what a detached one printed and prints",
+    "cancel": "stop one",
+    "confirm": "keep what would be undone",
     "policy": "what would be decided about a command, and why",
     "approvals": "commands that wait for a human",
     "approve": "let one of them run",
@@ -16,8 +20,11 @@ COMMANDS = {
     "log": "the audit: what was asked for, decided and done",
     "status": "services, machines and sockets",
 }
-_MODULES = {"approve": "approvals", "reject": "approvals"}
-_TAKES_MACHINE = {"exec", "policy", "history"}
+_MODULES = {
+    "approve": "approvals", "reject": "approvals",
+    "attach": "jobs", "cancel": "jobs", "confirm": "jobs",
+}  # fmt: skip
+_TAKES_MACHINE = {"exec", "jobs", "attach", "cancel", "policy", "history"}
 
 EPILOG = """\
 Without PROMPT, `[aios] >` opens; when the input is no terminal, each of its lines is a prompt.

@@ -96,7 +96,7 @@ def follow(
     delegation: Delegation,
     asked: Asked,
     event: Callable[[Mapping[str, Any]], None],
-) -> dict[str, Any]:
+) -> Reply:
     """The answer to `call`, which has been sent; events and approvals meanwhile."""
     try:
         delegation.unread(asked)
@@ -114,7 +114,7 @@ def follow(
             if watched[1] in ready:
                 for reply in call.pull():
                     if not reply.continues:
-                        return reply.parameters
+                        return reply
                     event(reply.parameters)
     except (Disconnected, KeyboardInterrupt):
         asked.abandon()

@@ -79,7 +79,7 @@ class Session:
             def event(parameters: Mapping[str, Any]) -> None:
                 answer.event(str(parameters.get("kind")), parameters.get("data") or {})
 
-            status = str(follow(call, delegation, asked, event).get("status"))
+            status = str(follow(call, delegation, asked, event).parameters.get("status"))
             self._terminal.fresh_line()
             if delegation.lost and status != "ok" and not answer.seen:
                 raise Disconnected(place.socket_path("policy"))

@@ -3,9 +3,12 @@
 A connection carries one call at a time; closing it cancels the call.
 """
 
+import array
+import contextlib
 import json
+import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 ERROR_PREFIX = "org.aios.Error."
@@ -24,6 +27,7 @@ _STATUS = {
 
 # What a service may send in one message: exec's two streams, each as text and as base64.
 MAX_REPLY = 64 * 1024 * 1024
+MAX_DESCRIPTORS = 16
 _CHUNK = 256 * 1024
 
 
@@ -50,18 +54,28 @@ class Reply(NamedTuple):
     continues: bool
     """More replies to the same call follow."""
     parameters: dict[str, Any]
+    descriptors: tuple[int, ...] = ()
+    """Those that came with it, for whoever takes the reply to close."""
 
 
 class Connection:
     """One connection to a service's socket. A context manager; usable with selectors."""
 
-    def __init__(self, path: str, *, timeout: float | None = None) -> None:
-        """timeout: seconds that the service may be silent while an answer is awaited."""
+    def __init__(
+        self, path: str, *, timeout: float | None = None, connected: socket.socket | None = None
+    ) -> None:
+        """timeout: seconds that the service may be silent while an answer is awaited.
+        connected: a socket that somebody else connected to `path`; it is closed with this."""
         self.path = path
         self._buffer = bytearray()
         self._scanned = 0
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._descriptors: list[int] = []
+        """Of the message that is not whole yet."""
+        flags = socket.SOCK_STREAM | socket.SOCK_CLOEXEC
+        self._socket = connected or socket.socket(socket.AF_UNIX, flags)
         self._socket.settimeout(timeout)
+        if connected is not None:
+            return
         try:
             self._socket.connect(path)
         except OSError as error:
@@ -76,6 +90,13 @@ class Connection:
 
     def close(self) -> None:
         self._socket.close()
+        close_all(self._descriptors)
+        self._descriptors = []
+
+    def hang_up(self) -> None:
+        """From another thread: whoever waits here finds it disconnected."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -98,7 +119,7 @@ class Connection:
         """Reads once from the socket, which blocks unless it is readable; the replies that are
         whole by then. Raises Disconnected, or what the service answered as an error."""
         try:
-            data = self._socket.recv(_CHUNK)
+            data, descriptors = self._receive()
         except TimeoutError as error:
             raise self._silent() from error
         except OSError as error:
@@ -106,15 +127,35 @@ class Connection:
         if not data:
             raise Disconnected(self.path)
         self._buffer += data
-        return self._whole()
+        return self._whole(descriptors)
 
-    def _whole(self) -> list[Reply]:
-        replies = []
+    def _receive(self) -> tuple[bytes, list[int]]:
+        room = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
+        data, ancillary, _, _ = self._socket.recvmsg(_CHUNK, room, socket.MSG_CMSG_CLOEXEC)
+        found = array.array("i")
+        for level, kind, rights in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                found.frombytes(rights[: len(rights) - len(rights) % found.itemsize])
+        return data, list(found)
+
+    def _whole(self, descriptors: list[int]) -> list[Reply]:
+        """What the kernel gives at once ends behind bytes that came with descriptors: those belong
+        to the last message in it."""
+        replies: list[Reply] = []
         while (end := self._buffer.find(b"\0", self._scanned)) >= 0:
             message = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
             self._scanned = 0
-            replies.append(_reply(message, self.path))
+            if not self._buffer:
+                self._descriptors += descriptors
+                descriptors = []
+            own, self._descriptors = tuple(self._descriptors), []
+            try:
+                replies.append(_reply(message, self.path, own))
+            except ClientError:
+                close_all([*own, *descriptors])
+                raise
+        self._descriptors += descriptors
         self._scanned = len(self._buffer)
         if self._scanned > MAX_REPLY:
             raise ClientError(UNAVAILABLE, f"an answer from {self.path} is too long")
@@ -131,13 +172,25 @@ class Connection:
 
     def call(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The answer's parameters. Raises ClientError."""
+        answer = self.ask(method, parameters)
+        close_all(answer.descriptors)
+        return answer.parameters
+
+    def ask(self, method: str, parameters: Mapping[str, Any]) -> Reply:
+        """The whole answer. Raises ClientError."""
         self.send(method, parameters)
         while True:
             for reply in self.pull():
-                return reply.parameters
+                return reply
 
 
-def _reply(message: bytes, path: str) -> Reply:
+def close_all(descriptors: Iterable[int]) -> None:
+    for fd in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def _reply(message: bytes, path: str, descriptors: tuple[int, ...]) -> Reply:
     try:
         content = json.loads(message)
         parameters = content.get("parameters") or {}
@@ -147,7 +200,7 @@ def _reply(message: bytes, path: str) -> Reply:
         raise ClientError(UNAVAILABLE, f"what answers at {path} does not speak Varlink") from error
     name = content.get("error")
     if name is None:
-        return Reply(content.get("continues") is True, parameters)
+        return Reply(content.get("continues") is True, parameters, descriptors)
     if "message" in parameters:
         raise ClientError(str(name), str(parameters["message"]), str(parameters.get("hint", "")))
     # One of the protocol's own errors: it carries a name of something instead of a message.

@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -130,9 +130,9 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    config, path = tmp_path / "bus.conf", tmp_path / "bus"
-    config.write_text(CONFIG.format(path=path))
+def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    config = tmp_path / "bus.conf"
+    config.write_text(CONFIG.format(path=tmp_path / "bus"))
     daemon = subprocess.Popen(
         ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],
         stdout=subprocess.PIPE,
@@ -140,20 +140,23 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     assert daemon.stdout is not None
     address = daemon.stdout.readline().decode().strip()
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-    try:
-        server, probe = await Bus.connect(), Probe()
-        server.export(probe)
-        server.export(Child())
-        await server.request_name(NAME)
-        house = House(address, probe, server)
-        yield house
-        for link in [*house.links, server._bus]:
-            link.disconnect()
-            with contextlib.suppress(Exception):
-                await link.wait_for_disconnect()
-    finally:
-        daemon.terminate()
-        daemon.wait()
+    yield address
+    daemon.terminate()
+    daemon.wait()
+
+
+@pytest.fixture
+async def house(address: str) -> AsyncIterator[House]:
+    server, probe = await Bus.connect(), Probe()
+    server.export(probe)
+    server.export(Child())
+    await server.request_name(NAME)
+    house = House(address, probe, server)
+    yield house
+    for link in [*house.links, server._bus]:
+        link.disconnect()
+        with contextlib.suppress(Exception):
+            await link.wait_for_disconnect()
 
 
 def is_open(fd: int) -> bool:
@@ -170,7 +173,7 @@ def count() -> int:
 
 async def until(what: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not what():
+        while not what():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.005)
 
 

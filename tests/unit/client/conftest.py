@@ -2,9 +2,10 @@
 
 import contextlib
 import json
+import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,13 @@ class Peer:
 
     def reply(self, **parameters: Any) -> None:
         self.send(parameters=parameters)
+
+    def give(self, descriptors: Sequence[int], **parameters: Any) -> None:
+        """A reply with descriptors, which are closed here."""
+        message = json.dumps({"parameters": parameters}).encode() + b"\0"
+        socket.send_fds(self._connection, [message], list(descriptors))
+        for fd in descriptors:
+            os.close(fd)
 
     def error(self, name: str, message: str, hint: str = "") -> None:
         self.send(error=f"org.aios.Error.{name}", parameters={"message": message, "hint": hint})

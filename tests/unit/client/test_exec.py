@@ -1,7 +1,9 @@
 """aios exec, between a policy and an exec that answer as these tests say."""
 
-import base64
+import json
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,6 @@ from tests.unit.client.conftest import Peer, Serve, Service
 
 from aios.client.__main__ import main
 
-DONE = {"exit_status": 0, "stdout": "", "stderr": "", "details": {"ended": "exit"}}
 ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 REQUEST = {
     "id": ID, "command": "rm x", "machine": "aios", "uid": 0, "user": "root", "cwd": "/",
@@ -22,9 +23,48 @@ def delegating(peer: Peer, call: dict[str, Any]) -> None:
     peer.wait_gone()
 
 
-def started(serve: Serve, **answer: Any) -> Service:
+def start(peer: Peer, stdout: bytes = b"", stderr: bytes = b"") -> None:
+    """A job that has printed this, and reads nothing."""
+    (stdin, stdin_end), (out_end, out), (err_end, err) = os.pipe(), os.pipe(), os.pipe()
+    for fd, data in ((out, stdout), (err, stderr)):
+        os.write(fd, data)
+        os.close(fd)
+    os.close(stdin)
+    peer.give([stdin_end, out_end, err_end], job=ID, stdin=0, stdout=1, stderr=2)
+
+
+def finish(peer: Peer, call: dict[str, Any]) -> None:
+    if call["method"].endswith(".Start"):
+        start(peer)
+    else:
+        peer.reply(exit_status=0, details={})
+
+
+def started(
+    serve: Serve,
+    *,
+    stdout: bytes = b"",
+    stderr: bytes = b"",
+    exit_status: int = 0,
+    **details: Any,
+) -> Service:
+    def answer(peer: Peer, call: dict[str, Any]) -> None:
+        match call["method"]:
+            case "org.aios.Exec1.Start":
+                start(peer, stdout, stderr)
+            case "org.aios.Exec1.Job.Wait":
+                assert call["parameters"] == {"object": ID}
+                peer.reply(exit_status=exit_status, details={"ended": "exit", **details})
+            case "org.aios.Exec1.Run":
+                answered = {"stdout": stdout.decode(), "stderr": stderr.decode()}
+                peer.reply(
+                    exit_status=exit_status, details={"ended": "exit", **details}, **answered
+                )
+            case _:
+                peer.reply()
+
     serve("policy", delegating)
-    return serve("exec/aios", lambda peer, call: peer.reply(**{**DONE, **answer}))
+    return serve("exec/aios", answer)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +83,86 @@ def test_words(serve: Serve, words: list[str], command: str) -> None:
 
 
 def test_streams_and_status(serve: Serve, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    raw = base64.b64encode(b"\xff\0out").decode()
-    details = {"ended": "exit", "stdout_raw": raw}
-    started(serve, exit_status=7, stdout="\ufffd\ufffdout", stderr="bad\n", details=details)
+    started(serve, exit_status=7, stdout=b"\xff\0out", stderr=b"bad\n")
     assert main(["exec", "--", "x"]) == 7
     assert capfdbinary.readouterr() == (b"\xff\0out", b"bad\n")
 
 
+def test_both_into_one_file(serve: Serve, tmp_path: Path) -> None:
+    """They share one offset: splice would write one over the other."""
+    started(serve, stdout=b"o" * 1000, stderr=b"e" * 1000)
+    with (tmp_path / "file").open("wb") as file:
+        kept = os.dup(1), os.dup(2)
+        try:
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
+            assert main(["exec", "--", "x"]) == 0
+        finally:
+            for number, fd in enumerate(kept, 1):
+                os.dup2(fd, number)
+                os.close(fd)
+    assert sorted((tmp_path / "file").read_bytes()) == sorted(b"e" * 1000 + b"o" * 1000)
+
+
+def test_json(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    started(serve, stdout=b"out", exit_status=2)
+    assert main(["exec", "--json", "--", "x"]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["stdout"], said["exit_status"]) == ("out", 2)
+
+
+def test_what_ran_into_its_profile(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    started(serve, stderr=b"x: Read-only file system\n", exit_status=1, profile="read-only")
+    assert main(["exec", "--", "x"]) == 1
+    assert "--profile standard" in capfd.readouterr().err
+
+
+def test_detached(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    service = started(serve, stdout=b"not shown")
+    assert main(["exec", "--detach", "--", "x"]) == 0
+    assert capsys.readouterr().out == f"{ID}\n"
+    assert service.calls[0]["parameters"]["options"]["detach"] is True
+    assert [call["method"] for call in service.calls] == ["org.aios.Exec1.Start"]
+
+
+def test_a_pty_needs_a_terminal(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    service = started(serve)
+    assert main(["exec", "--pty", "--", "x"]) == 125
+    assert "terminal" in capsys.readouterr().err and not service.calls
+
+
+def test_exec_killed_while_the_job_runs(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    """The job goes on, and is waited for again."""
+    waits = []
+
+    def answer(peer: Peer, call: dict[str, Any]) -> None:
+        if call["method"].endswith(".Start"):
+            start(peer, b"still here\n")
+        else:
+            waits.append(call)
+            if len(waits) < 3:
+                peer.hang_up()
+            else:
+                peer.reply(exit_status=4, details={})
+
+    serve("policy", delegating)
+    serve("exec/aios", answer)
+    assert main(["exec", "--", "x"]) == 4
+    assert capfd.readouterr().out == "still here\n"
+    assert waits == [waits[0]] * 3
+
+
+def test_an_answer_without_streams(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    serve("policy", delegating)
+    serve("exec/aios", lambda peer, call: peer.give([os.dup(0)], job=ID, stdin=0, stdout=1))
+    assert main(["exec", "--", "x"]) == 125
+    assert "without its streams" in capsys.readouterr().err
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 10
+
+
 def test_options(serve: Serve) -> None:
-    service = started(serve, details={"ended": "timeout"}, exit_status=143)
+    service = started(serve, ended="timeout", exit_status=143)
     arguments = ["--timeout", "1.5", "--cwd", "/srv", "--profile", "standard"]
     assert main(["-m", "aios", "exec", *arguments, "--", "x"]) == 124
     options = service.calls[0]["parameters"]["options"]
@@ -121,7 +232,7 @@ class Approving:
         self.asked.set()
         self.resolved.wait()
         if self.outcome == "approved":
-            peer.reply(**DONE)
+            finish(peer, call)
         else:
             peer.error("ApprovalRejected", "nobody approved it")
 
@@ -194,7 +305,7 @@ def test_policy_killed_meanwhile(serve: Serve) -> None:
 
     def run(peer: Peer, call: dict[str, Any]) -> None:
         done.wait()
-        peer.reply(**DONE)
+        finish(peer, call)
 
     serve("policy", policy)
     serve("exec/aios", run)

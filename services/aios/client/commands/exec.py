@@ -1,8 +1,7 @@
-"""aios exec: one command, its streams and its exit status."""
+"""aios exec: one command, its streams and its exit status; or one on many machines."""
 
-import base64
 import json
-import secrets
+import os
 import shlex
 import sys
 from argparse import REMAINDER, ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -10,20 +9,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from aios.client import place
-from aios.client.answer import BLOCKED
 from aios.client.approval import asked
 from aios.client.governed import Delegation, follow
 from aios.client.terminal import Terminal
-from aios.client.varlink import ERROR_PREFIX, ClientError, Connection, Disconnected
+from aios.client.varlink import ERROR_PREFIX, ClientError, Connection, Disconnected, Reply
 
-TIMED_OUT = 124
 EPILOG = """\
 Several words are one command with its arguments; one word is a bash command line:
   aios exec -- grep -r 'two words' /etc
   aios exec -- 'df -h | head -3'
+  tar -c . | aios exec -- tar -xC /srv
+  aios exec --pty -- top
+  aios exec -m 'web*' -- uptime
+
+Ctrl-C interrupts the command, a second one leaves at once. With several machines (-m with a
+pattern, or several times) every line says where it is from, and nothing is read from here.
 
 exit status: the command's; 128+n when signal n ended it; 124 time-out; 3 approval not given;
-126 denied; 125 aios itself failed.
+126 denied; 125 aios itself failed; of several machines the worst.
 """
 
 
@@ -34,20 +37,48 @@ def main(name: str, arguments: Sequence[str]) -> int:
     place.require_host(
         "aios exec", "Here a command just runs; `!COMMAND` at the prompt governs it."
     )
-    machine = given.machine or place.DEFAULT_MACHINE
+    asked_for = given.machine or [place.DEFAULT_MACHINE]
+    if len(asked_for) > 1 or any(character in asked_for[0] for character in "*?["):
+        from aios.client import machines, many
+
+        if given.pty:
+            raise ClientError(ERROR_PREFIX + "InvalidOption", "--pty is for one machine")
+        return many.run(
+            machines.matching(asked_for), command, _options(given), wait=given.wait_approval,
+            mode="json" if given.json else "detach" if given.detach else "",
+        )  # fmt: skip
+    machine = asked_for[0]
+    if given.pty and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ClientError(ERROR_PREFIX + "InvalidOption", "--pty needs a terminal", "Without it?")
     path = place.exec_socket(machine)
-    # Requests for approval of this very call are told to whoever delegates to its session.
-    session = f"exec-{secrets.token_hex(8)}"
-    waiting = asked(Terminal(), given.wait_approval)
     try:
-        with Delegation(session, machine) as delegation, Connection(path) as call:
-            parameters = {"command": command, "options": {**_options(given), "session": session}}
-            call.send(f"{place.EXEC}.Run", parameters)
-            answer = follow(call, delegation, waiting, lambda event: None)
+        if given.json:
+            return _show(_ask(path, machine, "Run", command, given)[1].parameters)
+        call, reply = _ask(path, machine, "Start", command, given)
     except Disconnected as error:
         # It is not sent again: it may have run.
         raise ClientError(error.name, error.message, "aios log shows what became of it.") from error
-    return _show(answer, as_json=given.json)
+    from aios.client import foreground
+
+    return foreground.run(path, call, reply, detach=given.detach, pty=given.pty)
+
+
+def _ask(
+    path: str, machine: str, method: str, command: str, given: Namespace
+) -> tuple[Connection, Reply]:
+    """The answer, and the connection that it came on."""
+    # Requests for approval of this very call are told to whoever delegates to its session.
+    session = given.session or f"exec-{os.urandom(8).hex()}"
+    waiting = asked(Terminal(), given.wait_approval)
+    parameters = {"command": command, "options": {**_options(given), "session": session}}
+    call = Connection(path)
+    try:
+        with Delegation(session, machine) as delegation:
+            call.send(f"{place.EXEC}.{method}", parameters)
+            return call, follow(call, delegation, waiting, lambda event: None)
+    except BaseException:
+        call.close()
+        raise
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
@@ -56,13 +87,27 @@ def _parse(arguments: Sequence[str]) -> Namespace:
         description="Runs one command in a machine, governed and recorded.",
         epilog=EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
-        usage="aios exec [-m MACHINE] [OPTIONS…] -- COMMAND…",
+        usage="aios exec [-m MACHINE]… [OPTIONS…] -- COMMAND…",
     )
-    parser.add_argument("-m", "--machine", help="default: aios; .host is the host itself")
+    parser.add_argument(
+        "-m", "--machine", action="append",
+        help="default: aios; .host is the host itself; a pattern means all that run and match",
+    )  # fmt: skip
+    parser.add_argument("--pty", action="store_true", help="on this terminal, as vim and top want")
+    parser.add_argument(
+        "--detach", action="store_true", help="print its id and leave it to run: aios attach ID"
+    )
     parser.add_argument("--json", action="store_true", help="one object: streams and details")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="stop it after that")
     parser.add_argument("--cwd", metavar="DIR", help="where it runs")
     parser.add_argument("--profile", metavar="NAME", help="what the kernel allows it")
+    parser.add_argument(
+        "--session", metavar="NAME", help="`cd` and `export` hold for the next one with that name"
+    )
+    parser.add_argument(
+        "--confirm-within", type=float, metavar="SECONDS",
+        help="undo it unless `aios confirm ID` comes by then (on .host)",
+    )  # fmt: skip
     parser.add_argument(
         "--wait-approval", type=float, metavar="SECONDS", help="do not ask here; wait that long"
     )
@@ -70,8 +115,11 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     given = parser.parse_args(arguments)
     if not given.command or given.command == ["--"]:
         parser.error("no COMMAND")
-    if given.timeout is not None and given.timeout <= 0:
-        parser.error("--timeout is more than 0")
+    for seconds, option in ((given.timeout, "timeout"), (given.confirm_within, "confirm-within")):
+        if seconds is not None and not 0 < seconds < 10**12:
+            parser.error(f"--{option} is more than 0")
+    if given.json + given.pty + given.detach > 1 and not (given.pty and given.detach):
+        parser.error("--json collects what the others do not")
     return given
 
 
@@ -86,29 +134,26 @@ def _command_line(words: list[str]) -> str:
 
 def _options(given: Namespace) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if given.timeout is not None:
-        options["timeout_usec"] = int(given.timeout * 1_000_000)
-    if given.cwd is not None:
-        options["cwd"] = given.cwd
-    if given.profile is not None:
-        options["profile"] = given.profile
+    for name, seconds in (("timeout", given.timeout), ("confirm_within", given.confirm_within)):
+        if seconds is not None:
+            options[f"{name}_usec"] = int(seconds * 1_000_000)
+    for name in ("cwd", "profile", "session"):
+        if getattr(given, name) is not None:
+            options[name] = getattr(given, name)
+    if given.detach:
+        options["detach"] = True
+    if given.pty:
+        from aios.client import screen
+
+        rows, columns = screen.size()
+        options |= {"pty": True, "rows": rows, "columns": columns}
+        if term := os.environ.get("TERM"):
+            options["env"] = {"TERM": term}
     return options
 
 
-def _show(answer: dict[str, Any], *, as_json: bool) -> int:
-    details = answer.get("details") or {}
-    if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
-    else:
-        for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
-            raw = details.get(f"{name}_raw")
-            data = base64.b64decode(raw) if raw else str(answer.get(name, "")).encode()
-            stream.buffer.write(data)
-            stream.flush()
-        if details.get("truncated"):
-            print(f"aios: {details['truncated']} bytes of output left out", file=sys.stderr)
-        if details.get("profile_blocked"):
-            print(f"aios: {BLOCKED}", file=sys.stderr)
-    if details.get("ended") == "timeout":
-        return TIMED_OUT
-    return int(answer["exit_status"])
+def _show(answer: dict[str, Any]) -> int:
+    from aios.client.job import End
+
+    print(json.dumps(answer, ensure_ascii=False))
+    return End(int(answer["exit_status"]), answer.get("details") or {}).status

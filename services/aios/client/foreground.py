@@ -1,0 +1,109 @@
+"""A job whose streams are ours, until it ends."""
+
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from functools import partial
+
+from aios.client import screen, streams
+from aios.client.answer import BLOCKED
+from aios.client.job import STOPPING, End, Ends, Job, Left, ends, follow
+from aios.client.streams import Screen, Stream, Tail, copy
+from aios.client.varlink import Connection, Reply, close_all
+from aios.client.wakeup import Wakeup
+
+BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+def run(path: str, call: Connection, reply: Reply, *, detach: bool, pty: bool) -> int:
+    """After Start: the job's exit status. Of a detached one the id is printed."""
+    job = Job(path, str(reply.parameters["job"]), call)
+    with ExitStack() as stack:
+        stack.callback(job.close)
+        job_ends = ends(reply)
+        if detach:
+            close_all(job_ends)
+            print(job.id)
+            return 0
+        return live(job, job_ends, pty=pty, stops=True)
+
+
+def live(job: Job, job_ends: Ends, *, pty: bool, stops: bool) -> int:
+    """Passes the streams through. stops: a signal to us stops the job as well."""
+    tail = Tail()
+    try:
+        if pty:
+            end, moved = _on_terminal(job, job_ends)
+        else:
+            end, moved = _on_pipes(job, job_ends, tail, stops=stops)
+    except Left as left:
+        if not stops:
+            print(f"aios: it goes on: aios attach {job.id}", file=sys.stderr)
+        return left.status
+    for stream in moved:
+        if stream.error is not None:
+            raise stream.error
+    say(end)
+    if end.status and end.details.get("profile") == "read-only" and _blocked(tail.last):
+        print(f"aios: {BLOCKED}", file=sys.stderr)
+    if any(stream.broken for stream in moved):
+        return BROKEN_PIPE
+    return end.status
+
+
+def say(end: End) -> None:
+    """What its exit status does not."""
+    if limit := end.details.get("limit"):
+        print(f"aios: it ran into its limit: {limit}", file=sys.stderr)
+    elif end.details.get("ended") in ("timeout", "oom"):
+        print(f"aios: it was stopped: {end.details['ended']}", file=sys.stderr)
+
+
+def _blocked(stderr: bytes) -> bool:
+    """Whether it is what libc says for EROFS, EACCES, EPERM, EAFNOSUPPORT."""
+    return any(
+        words in stderr
+        for words in (
+            b"Read-only file system",
+            b"Permission denied",
+            b"Operation not permitted",
+            b"Address family not supported",
+        )
+    )
+
+
+def _on_pipes(job: Job, job_ends: Ends, tail: Tail, *, stops: bool) -> tuple[End, list[Stream]]:
+    outputs = [
+        Stream(job_ends.stdout, 1, own=job_ends.stdout),
+        Stream(job_ends.stderr, 2, own=job_ends.stderr, move=tail.move),
+    ]
+    sys.stdout.flush()
+    with Wakeup(STOPPING) as wakeup:
+        inputs = []
+        # In the background a terminal is not ours to read: we would be stopped.
+        if stops and (screen.is_ours() or not sys.stdin.isatty()):
+            inputs.append(Stream(0, job_ends.stdin, own=job_ends.stdin))
+        else:
+            os.close(job_ends.stdin)
+        for stream in outputs:
+            stream.done = wakeup.poke
+        streams.start([*inputs, *outputs])
+        return follow(job, outputs, wakeup, stops=stops), outputs
+
+
+def _on_terminal(job: Job, job_ends: Ends) -> tuple[End, list[Stream]]:
+    output = Screen(job_ends.stdout, 1)
+    typed = Stream(0, job_ends.stdin, own=job_ends.stdin, move=copy)
+    os.close(job_ends.stderr)
+    sys.stdout.flush()
+    with Wakeup([*STOPPING, signal.SIGWINCH]) as wakeup, screen.raw():
+        output.done = wakeup.poke
+        job.resize(*screen.size())
+        streams.start([typed, output])
+        resized = partial(_resize, job)
+        return follow(job, [output], wakeup, resized=resized), [output]
+
+
+def _resize(job: Job) -> None:
+    job.resize(*screen.size())
