@@ -14,6 +14,8 @@ from aios.memory import analyses, profile, relationships, score
 from aios.memory.analyses import TRAITS
 from aios.memory.door import Door
 from aios.memory.memories import MAX_ENTITY, MAX_LIMIT, check_text
+from aios.memory.person import Person
+from aios.memory.relationships import Whose
 from aios.options import Options
 
 _TRAITS: Mapping[str, type] = dict.fromkeys(TRAITS, float)
@@ -71,22 +73,24 @@ class Layers(Door):
         self, call: Call, entity: str, options: dict[str, Any]
     ) -> dict[str, Any]:
         given = Options(options, _DECAY)
-        await self._person(call)
+        whose = _whose(await self._person(call))
         check_text("entity", entity, limit=MAX_ENTITY)
         days = _half_life(given)
         found = await self._database.read(
-            lambda db: relationships.get(db, entity, half_life_days=days)
+            lambda db: relationships.get(db, entity, half_life_days=days, whose=whose)
         )
         return found.fields()
 
     async def ListRelationships(self, call: Call, options: dict[str, Any]) -> list[dict[str, Any]]:
         given = Options(options, _LIST)
-        await self._person(call)
+        whose = _whose(await self._person(call))
         days = _half_life(given)
         limit = given.get_int("limit", relationships.DEFAULT_LIMIT, low=1, high=MAX_LIMIT)
         offset = given.get_int("offset", 0, high=_MAX_OFFSET)
         found = await self._database.read(
-            lambda db: relationships.strongest(db, limit=limit, offset=offset, half_life_days=days)
+            lambda db: relationships.strongest(
+                db, limit=limit, offset=offset, half_life_days=days, whose=whose
+            )
         )
         return [one.fields() for one in found]
 
@@ -96,3 +100,8 @@ def _half_life(given: Options) -> float | None:
     if days is not None and not days > 0:
         raise InvalidOption("half_life_days must be more than 0")
     return days
+
+
+def _whose(person: Person) -> Whose:
+    """What was done is told to who did it. A machine's uids move when it is made anew."""
+    return Whose(person.user, None if person.in_machine else person.uid)

@@ -1,10 +1,12 @@
 """Layer 4: how close somebody or something is, by the memories that name it. Standard library only.
 
-The formulas are those that users of aigpt know. Decay is an addition and off unless asked for.
+The formulas are those that users of aigpt know. Decay is an addition and off unless asked for; so
+are the commands that name it (a package, unit, file, host) or ran in it (a machine), which are
+told beside the bond and do not make it.
 """
 
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from aios.memory import analyses, entities
@@ -32,6 +34,8 @@ class Relationship:
     inferred_at: str
     days_since_last: float | None = None
     """None: no memory names it."""
+    commands: int | None = None
+    last_command_at: str | None = None
 
     def fields(self) -> dict[str, str | float]:
         """What is known."""
@@ -62,13 +66,29 @@ def confidence(count: int) -> float:
     return 0.8 + min(0.02 * (count - 10), 0.2)
 
 
+@dataclass(frozen=True)
+class Whose:
+    """Whose commands count; None: everybody's."""
+
+    user: str | None = None
+    uid: int | None = None
+
+
+EVERYBODY = Whose()
+
+
 def get(
-    connection: sqlite3.Connection, entity: str, *, half_life_days: float | None = None
+    connection: sqlite3.Connection,
+    entity: str,
+    *,
+    half_life_days: float | None = None,
+    whose: Whose = EVERYBODY,
 ) -> Relationship:
     """One that no memory names is distant, with confidence 0."""
     named = _named(connection, entity)
     count, average, last = named.get(entity, (0, None, None))
-    return _relationship(entity, count, average, last, _extraversion(connection), half_life_days)
+    found = _relationship(entity, count, average, last, _extraversion(connection), half_life_days)
+    return _with_commands(connection, found, whose)
 
 
 def strongest(
@@ -77,6 +97,7 @@ def strongest(
     limit: int,
     offset: int = 0,
     half_life_days: float | None = None,
+    whose: Whose = EVERYBODY,
 ) -> list[Relationship]:
     """By bond, strongest first; of equals the one with more memories, then by name."""
     extraversion = _extraversion(connection)
@@ -85,7 +106,22 @@ def strongest(
         for entity, (count, average, last) in _named(connection).items()
     ]
     found.sort(key=lambda one: (-one.bond_strength, -one.interaction_count, one.entity_id))
-    return found[offset : offset + limit]
+    return [_with_commands(connection, one, whose) for one in found[offset : offset + limit]]
+
+
+def _with_commands(
+    connection: sqlite3.Connection, found: Relationship, whose: Whose
+) -> Relationship:
+    if version(connection) < entities.SINCE:
+        return found
+    row = connection.execute(
+        "SELECT count(*) AS n, max(started_at) AS last FROM commands WHERE (machine = :entity"
+        " OR id IN (SELECT command_id FROM command_entities WHERE name = :entity))"
+        " AND (:user IS NULL OR user = :user) AND (:uid IS NULL OR uid = :uid)"
+        " AND coalesce(purpose, '') <> 'probe'",
+        {"entity": found.entity_id, "user": whose.user, "uid": whose.uid},
+    ).fetchone()
+    return replace(found, commands=row["n"], last_command_at=row["last"])
 
 
 def _extraversion(connection: sqlite3.Connection) -> float:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aios.errors import InvalidOption
-from aios.memory import analyses, memories, personality, profile, relationships, score
+from aios.memory import analyses, history, memories, personality, profile, relationships, score
 from aios.memory.analyses import TRAITS
 from aios.memory.memories import Draft
 
@@ -82,6 +82,29 @@ def test_relationships_follow_memories(db: sqlite3.Connection) -> None:
     assert later.bond_strength == pytest.approx(
         relationships.get(db, "Aoi").bond_strength / 2, abs=1e-3
     )
+
+
+def test_commands_are_told_beside_a_bond(db: sqlite3.Connection) -> None:
+    for number, (command, machine, user) in enumerate(
+        [
+            ("apt install -y nginx", "aios", "me"),
+            ("systemctl restart nginx", "aios", "me"),
+            ("systemctl restart nginx", "aios", "else"),
+            ("uptime", "web1", "me"),
+        ]
+    ):
+        when = f"2026-01-0{number + 1}T00:00:00Z"
+        event = history.Event(f"C{number}", command, machine, 1000, user, when)
+        history.record(db, event)
+    plain = relationships.get(db, "nobody")
+    nginx = relationships.get(db, "nginx", whose=relationships.Whose("me", 1000))
+    assert (nginx.commands, nginx.interaction_count) == (2, 0)
+    assert (nginx.bond_strength, nginx.confidence) == (plain.bond_strength, 0)
+    assert nginx.last_command_at
+    assert nginx.last_command_at.startswith("2026-01-02")
+    assert relationships.get(db, "nginx").commands == 3
+    assert relationships.get(db, "web1").commands == 1
+    assert (plain.commands, plain.last_command_at) == (0, None)
 
 
 def test_what_an_original_writes_counts(db: sqlite3.Connection) -> None:
