@@ -14,7 +14,10 @@ from aios.text import visible
 
 BUSCTL = ["busctl", "--json=short", "--timeout=40", "call"]
 POLICY = ["org.aios.Policy1", "/org/aios/Policy1", "org.aios.Policy1"]
-SIGNATURES = {"timeout_usec": "t", "output_max": "t", "env": "a{ss}"}
+SIGNATURES = {
+    "timeout_usec": "t", "output_max": "t", "memory_max": "t", "tasks_max": "t", "cpu_weight": "t",
+    "confirm_within_usec": "t", "env": "a{ss}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,12 @@ def units(sandbox: Sandbox, machine: str = "aios") -> str:
             f"systemctl -M {machine} list-units --all --plain --no-legend 'run-aios-*.service'"
         )
     )
+
+
+def owed(sandbox: Sandbox, machine: str = "aios") -> str:
+    """The files of the jobs that exec has not brought to their end."""
+    directory = f"/var/lib/aios/exec/{machine}/jobs"
+    return str(sandbox.sh(f'grep -rL \'"step": "ended"\' {directory} || true'))
 
 
 def kill_exec(sandbox: Sandbox, machine: str = "aios") -> None:

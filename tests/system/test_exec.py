@@ -9,6 +9,7 @@ from governed import (
     end,
     events,
     kill_exec,
+    owed,
     pending,
     reject,
     run,
@@ -362,7 +363,7 @@ def test_kills_at_any_moment(sandbox: Sandbox) -> None:
             sorted(["requested", "decided", "finished"]),
             sorted(["requested", "finished"]),
         ), records
-    assert sandbox.sh("ls /var/lib/aios/exec/aios/jobs") == ""
+    assert owed(sandbox) == ""
     assert units(sandbox) == ""
 
 
