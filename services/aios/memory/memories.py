@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 
 from aios.errors import InvalidOption, NotFound
 from aios.memory import entities, texts
+from aios.memory import index as words_index
 from aios.memory.schema import has_index, transaction
-from aios.memory.words import spread
 from aios.redact import redact
 
 MAX_CONTENT = 64 * 1024
@@ -291,28 +291,11 @@ def merge(connection: sqlite3.Connection) -> None:
 
 
 def index(connection: sqlite3.Connection) -> None:
-    """Brings the word index up to what has changed; within a transaction."""
+    """Brings the word index and the entities up to what has changed; within a transaction."""
     changed = connection.execute("SELECT DISTINCT id FROM memory_changes").fetchall()
     for (memory_id,) in changed:
-        known = connection.execute(
-            "SELECT number FROM memory_index WHERE id = ?", (memory_id,)
+        row = connection.execute(
+            "SELECT related_entities FROM memories WHERE id = ?", (memory_id,)
         ).fetchone()
-        if known is not None:
-            connection.execute("DELETE FROM memory_words WHERE rowid = ?", (known["number"],))
-            connection.execute("DELETE FROM memory_index WHERE number = ?", (known["number"],))
-        row = connection.execute("SELECT * FROM memories WHERE id = ?", (memory_id,)).fetchone()
-        named = read_entities(row["related_entities"]) if row is not None else ()
-        entities.put(connection, memory_id, named)
-        if row is not None:
-            number = connection.execute(
-                "INSERT INTO memory_index(id) VALUES (?)", (memory_id,)
-            ).lastrowid
-            connection.execute(
-                "INSERT INTO memory_words(rowid, content, ai_interpretation, related_entities)"
-                " VALUES (?, ?, ?, ?)",
-                (
-                    number, spread(row["content"]), spread(row["ai_interpretation"] or ""),
-                    spread(" ".join(named)),
-                ),
-            )  # fmt: skip
-    connection.execute("DELETE FROM memory_changes")
+        entities.put(connection, memory_id, read_entities(row[0]) if row is not None else ())
+    words_index.index(connection)

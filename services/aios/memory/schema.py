@@ -211,9 +211,10 @@ def migrate(connection: sqlite3.Connection) -> None:
 def second(connection: sqlite3.Connection) -> None:
     # Here, because they import this module. Each part's tables stand in its own module; what is
     # derived from a memory or a command goes with it, by a trigger.
-    from aios.memory import entities, history, preferences, profile, score, texts
+    from aios.memory import entities, history, index, preferences, profile, score, texts
 
     run(connection, SECOND)
+    run(connection, index.SCHEMA)
     texts.fill(connection)
     run(connection, entities.SCHEMA)
     entities.fill(connection)

@@ -11,7 +11,7 @@ from typing import Any
 
 from aios.memory.memories import Memory
 from aios.memory.schema import version
-from aios.memory.words import match, terms
+from aios.memory.words import asked, match
 
 PART = 0.25
 SCHEMA = """
@@ -68,22 +68,22 @@ def fields(connection: sqlite3.Connection, memory: Memory) -> dict[str, Any]:
 
 def _novelty(connection: sqlite3.Connection, memory: Memory) -> float:
     """How little of its words the most alike earlier memory shares (Jaccard)."""
-    own = set(terms(memory.content))
+    own = set(asked(memory.content))
     if not own or version(connection) < SINCE:
         return 1.0
     # The longest words are mostly the rarest, and cheap to look up.
-    asked = sorted(own, key=lambda word: (-len(word), word))[:_TERMS]
+    wanted = sorted(own, key=lambda word: (-len(word), word))[:_TERMS]
     alike = connection.execute(
         "SELECT memories.content FROM memory_words"
         " JOIN memory_index ON memory_index.number = memory_words.rowid"
         " JOIN memories ON memories.id = memory_index.id"
         " WHERE memory_words MATCH ? AND memories.created_at <= ? AND memories.id <> ?"
         " ORDER BY rank LIMIT ?",
-        (match(asked), memory.created_at, memory.id, _ALIKE),
+        (f"content : ({match(wanted)})", memory.created_at, memory.id, _ALIKE),
     )
     most = 0.0
     for row in alike:
-        other = set(terms(row["content"]))
+        other = set(asked(row["content"]))
         most = max(most, len(own & other) / len(own | other))
     return 1.0 - most
 
