@@ -158,6 +158,7 @@ _activate() {
     systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
         'aios-exec@*.service' "${SERVICES[@]/%/.service}"
     systemctl --quiet enable --now aios-memory-backup.timer
+    systemctl --quiet enable aios-revert.service
     systemctl --quiet enable "${SERVICES[@]/%/.socket}" aios-exec@.host.socket aios-aigpt.socket
     systemctl start "${sockets[@]}"
 }

@@ -15,3 +15,6 @@ class MessageId(StrEnum):
     STARTED = "4a66ea83ef98403da6511bec2648d6e9"
     FINISHED = "0d81a6602e2d445c90a768c950c0f6ef"
     FAILED = "954ace9525be4c30a7dde182746a0de7"
+    ARMED = "5c1f0a6e4b7d4a0f9d2c8b3e6f7a1d24"
+    CONFIRMED = "a3d97c52e8f64b1c8e0b5d4f2a6c9e17"
+    REVERTED = "e81b4c07d2f5493ab6a9f3c01d5e7b48"

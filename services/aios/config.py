@@ -5,6 +5,7 @@ other sections. An unknown key or a wrong type rejects the file whole, with its 
 to the key.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -25,6 +26,11 @@ RANGES = {
     "timeout": (1, 10**9), "output_limit": (1, 1 << 30), "tasks_max": (0, 1 << 22),
     "cpu_weight": (0, 10_000), "confirm_within": (1, 10**6), "approval_timeout": (1, 10**6),
 }  # fmt: skip
+
+HIDDEN = (
+    "/boot", "/dev", "/efi", "/home", "/proc", "/root", "/run", "/sys", "/tmp", "/usr", "/var/tmp",  # noqa: S108
+)  # fmt: skip
+"""Where the lock-out guard cannot save and put back: aios-exec@ sees them otherwise, or empty."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,8 @@ class Guard:
     commands: tuple[str, ...] = (
         "ip *", "ifup *", "ifdown *", "nmcli *", "netplan *", "networkctl *", "iptables*",
         "ip6tables*", "nft *", "ufw *", "firewall-cmd *", "visudo*",
-        "systemctl ssh*", "systemctl network*", "systemctl systemd-networkd*",
-        "systemctl NetworkManager*", "systemctl nftables*", "systemctl firewalld*",
+        "systemctl * ssh*", "systemctl * network*", "systemctl * systemd-networkd*",
+        "systemctl * NetworkManager*", "systemctl * nftables*", "systemctl * firewalld*",
     )  # fmt: skip
     """Patterns of commands that can lock people out, as in `[permissions] deny`."""
     files: tuple[str, ...] = (
@@ -152,6 +158,17 @@ def line_of(path: Path, key: str) -> int:
     return 1
 
 
+def _check_guarded(where: str, paths: Sequence[str]) -> None:
+    for path in paths:
+        if path != os.path.normpath(path) or not path.startswith("/") or path == "/":
+            raise ConfigError(f"{where}: [exec.guard] files: {path!r} is no plain absolute path")
+        if any(f"{path}/".startswith(f"{hidden}/") for hidden in HIDDEN):
+            raise ConfigError(
+                f"{where}: [exec.guard] files: {path} cannot be guarded",
+                hint="exec does not see what is in " + ", ".join(HIDDEN),
+            )
+
+
 def _value(where: str, name: str, key: str, default: Any, value: Any) -> Any:
     """`value` as the key's default is; `where` and `name` are for the error."""
     if isinstance(default, tuple):
@@ -159,6 +176,8 @@ def _value(where: str, name: str, key: str, default: Any, value: Any) -> Any:
         if not isinstance(value, list) or not all(type(item) is kind for item in value):
             words = {int: "numbers", str: "strings"}[kind]
             raise ConfigError(f"{where}: [{name}] {key} is a list of {words}")
+        if key == "files":
+            _check_guarded(where, value)
         return tuple(value)
     if type(value) is not type(default):
         kind_name = type(default).__name__

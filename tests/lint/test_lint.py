@@ -18,6 +18,8 @@ EXPOSURE = {
     "aios-exec@.service": 32,
     "aios-memory.service": 8,
     "aios-policy.service": 8,
+    "aios-revert.service": 20,
+    "aios-revert@.service": 22,
 }
 
 

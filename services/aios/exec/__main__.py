@@ -11,6 +11,7 @@ from aios.exec import profile
 from aios.exec.admission import Admission
 from aios.exec.audit import Audit
 from aios.exec.execution import Execution
+from aios.exec.guard import Guard
 from aios.exec.history import MEMORY, History
 from aios.exec.interface import Exec1, Exec1Job
 from aios.exec.job import Jobs
@@ -47,10 +48,11 @@ def main(arguments: list[str]) -> int:
 
         machine = Machine(name, service.bus)
         jobs = Jobs(state / "jobs")
+        guard = Guard(state / "guard", settings.exec.guard, machine)
         sessions = Sessions(state / "sessions")
         history = History(state / "history", record)
         profiles = profile.load(settings.profiles)
-        admission = Admission(machine, settings, profiles, permits, audit, jobs, sessions)
+        admission = Admission(machine, settings, profiles, permits, audit, jobs, sessions, guard)
         spools = durable.directory(state / "spool")
         store = Store(service.stored)
         execution = Execution(

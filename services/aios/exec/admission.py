@@ -19,6 +19,7 @@ from aios.errors import (
 )
 from aios.exec import limits
 from aios.exec.audit import Audit
+from aios.exec.guard import Guard
 from aios.exec.job import Job, Jobs, Step
 from aios.exec.live import Live
 from aios.exec.machine import Machine
@@ -46,6 +47,7 @@ class Admission:
     audit: Audit
     jobs: Jobs
     sessions: Sessions
+    guard: Guard
 
     @contextlib.contextmanager
     def not_run(self, job: Job) -> Iterator[None]:
@@ -64,6 +66,7 @@ class Admission:
     # Requested
 
     async def request(self, caller: Caller, request: Request, *, start: bool) -> Job:
+        within = self.guard.within_usec(request.command, request.confirm_within_usec)
         await self.machine.link()
         await self.audit.require()
         uid, user, session = caller.uid, caller.user, request.session
@@ -82,7 +85,7 @@ class Admission:
                 user=user, requested_usec=now_usec(), session=session, cwd=cwd,
                 env=env, purpose=request.purpose, words=request.words, start=start,
                 pty=request.pty, detach=request.detach, peer=caller.bus_name,
-                output_max=request.limits.output_max or 0,
+                output_max=request.limits.output_max or 0, confirm_within_usec=within,
             )
         )  # fmt: skip
         try:

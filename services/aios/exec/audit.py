@@ -187,6 +187,19 @@ class Audit:
             f"{outcome[0].upper()}{outcome[1:]}{who} on {job.machine}", OUTCOME=outcome,
         )  # fmt: skip
 
+    def armed(self, job: Job) -> None:
+        self._write(
+            job, "armed", MessageId.ARMED, journal.LOG_NOTICE,
+            f"Under guard on {job.machine}, undone unless confirmed",
+            CONFIRM_BY_USEC=job.confirm_by_usec,
+        )  # fmt: skip
+
+    def confirmed(self, job: Job, by: str) -> None:
+        self._write(
+            job, "confirmed", MessageId.CONFIRMED, journal.LOG_NOTICE,
+            f"Confirmed by {visible(by)} on {job.machine}", CONFIRMED_BY=by,
+        )  # fmt: skip
+
     def started(self, job: Job, unit: str) -> None:
         self._write(
             job, "started", MessageId.STARTED, journal.LOG_INFO,

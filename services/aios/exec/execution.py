@@ -3,12 +3,13 @@ the next. What a kill of exec leaves behind is taken up here again (`resume`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aios.errors import MachineNotRunning, NoSuchMachine
+from aios.caller import Caller
+from aios.errors import AiosError, MachineNotRunning, NoSuchMachine
 from aios.exec.admission import Admission, now_usec
 from aios.exec.attachment import attach, share
 from aios.exec.audit import Audit
@@ -18,6 +19,7 @@ from aios.exec.link import LinkLost
 from aios.exec.live import Live
 from aios.exec.machine import Machine
 from aios.exec.outcome import details
+from aios.exec.profile import Name
 from aios.exec.request import PROBE
 from aios.exec.session import State
 from aios.exec.spec import Spec, home
@@ -94,6 +96,12 @@ class Execution:
             return Passed.found(job, self.store, bound)
         return Spooled.found(job, self.store, self.spools, bound)
 
+    def drop_spools(self, left: Collection[str]) -> None:
+        """Lets go of what belongs to no job that is left."""
+        for path in self.spools.iterdir():
+            if path.stem not in left:
+                path.unlink()
+
     async def _start(self, live: Live, spec: Spec) -> Unit | None:
         """The unit; None when nobody knows whether systemd took it."""
         assert live.streams is not None  # noqa: S101 - just opened
@@ -102,6 +110,7 @@ class Execution:
                 # A human may have taken their time.
                 await self.audit.require()
                 unit = Unit(await self.machine.link(), live.job.id)
+                await self._arm(live)
                 live.job = self.jobs.keep(live.job, step=Step.STARTED, started_usec=now_usec())
                 self.audit.started(live.job, unit.name)
                 starting = asyncio.ensure_future(
@@ -110,15 +119,34 @@ class Execution:
                 try:
                     await asyncio.shield(starting)
                 except asyncio.CancelledError:
+                    _heard()
                     # Once it has been asked for, it is `_follow` that stops it.
                     await asyncio.wait([starting])
                     starting.result()
         except LinkLost:
             return None
+        except AiosError:
+            if live.job.confirm_by_usec:
+                await self.admission.guard.drop(live.job.id)
+            raise
         finally:
             live.streams.given()
         live.begun.set_result(None)
         return unit
+
+    async def _arm(self, live: Live) -> None:
+        """From here on what it does is undone, unless it does not run. What can only read needs no
+        guard."""
+        job = live.job
+        if job.confirm_within_usec and job.profile != Name.READ_ONLY:
+            await self.admission.guard.arm(job)
+            live.job = replace(job, confirm_by_usec=now_usec() + job.confirm_within_usec)
+            self.audit.armed(live.job)
+
+    async def confirm(self, caller: Caller, job_id: str) -> None:
+        """What a guarded command did stays."""
+        await self.audit.require()
+        self.audit.confirmed(await self.admission.guard.confirm(caller, job_id), caller.user)
 
     # Followed
 
@@ -130,6 +158,7 @@ class Execution:
         except asyncio.CancelledError:
             if live.cause is None:
                 raise  # this exec leaves, and the next one goes on
+            _heard()
             result = await self._to_end(live.job, None, Unit.cancel)
             if result.ended is not Ended.LOST:
                 result = replace(result, ended=live.cause)
@@ -199,3 +228,11 @@ class Execution:
         if isinstance(streams, Passed):
             await streams.read()
         streams.close()
+
+
+def _heard() -> None:
+    """The cancellation is seen to: until Python 3.11.3 a time-out within a task that counts as
+    cancelled ends it."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in a task
+    task.uncancel()

@@ -43,6 +43,10 @@ class Exec1(Interface):
     async def Attach(self, call: Call, id: str) -> tuple[int, int, int]:
         return await self._runner.attach(call.caller, id)
 
+    async def Confirm(self, call: Call, id: str) -> None:
+        call.caller.require_user()
+        await self._runner.execution.confirm(call.caller, id)
+
     async def ListJobs(self, call: Call) -> list[dict[str, Any]]:
         return self._runner.table.listed(call.caller)
 

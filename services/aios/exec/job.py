@@ -58,6 +58,10 @@ class Job:
     """Bytes kept of each stream."""
     output_max: int = 0
     """Bytes of one stream that end the command; 0: none do."""
+    confirm_within_usec: int = 0
+    """It runs under guard (aios.exec.guard); 0: it does not."""
+    confirm_by_usec: int = 0
+    """Realtime: when it is undone."""
     ended_usec: int = 0
     read: bool = False
     """Somebody has had all that a detached job printed."""

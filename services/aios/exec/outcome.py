@@ -45,6 +45,7 @@ def details(job: Job, result: Result, out: int | None, err: int | None) -> dict[
         "stdout_bytes": out,
         "stderr_bytes": err,
         "unenforced": list(job.unenforced),
+        "confirm_by_usec": job.confirm_by_usec or None,
         "invocation_id": result.invocation_id or None,
     })  # fmt: skip
 

@@ -51,6 +51,9 @@ def test_what_other_parts_read_is_left_to_them(tmp_path: Path) -> None:
         ("[machine.'a b']\ntimeout = 1\n", "'a b' is no machine"),
         ("[exec.guard]\nfile = []\n", ":2: unknown key [exec.guard] file"),
         ("[exec.guard]\nfiles = ['a', 1]\n", ":2: [exec.guard] files is a list of strings"),
+        ("[exec.guard]\nfiles = ['/root/.ssh']\n", ":2: [exec.guard] files: /root/.ssh cannot"),
+        ("[exec.guard]\nfiles = ['/etc/../x']\n", "no plain absolute path"),
+        ("[exec.guard]\nfiles = ['etc']\n", "no plain absolute path"),
         ("[exec]\nguard = 1\n", ":2: [exec] guard must be"),
     ],
 )

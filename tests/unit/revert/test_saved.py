@@ -1,0 +1,93 @@
+"""Files as they were, saved and put back."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from aios.revert import saved
+from aios.revert.saved import TooMuch, restore, save
+
+
+def tree(root: Path) -> dict[str, tuple[str, int, str]]:
+    """path → (kind, mode, content)"""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        entry = saved.look(path)
+        content = path.read_text() if entry.kind == "file" else entry.target
+        found[str(path.relative_to(root))] = (entry.kind, entry.mode, content)
+    return found
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Path:
+    etc = tmp_path / "etc"
+    (etc / "ssh/conf.d").mkdir(parents=True)
+    (etc / "ssh/sshd_config").write_text("Port 22\n")
+    (etc / "ssh/sshd_config").chmod(0o640)
+    (etc / "ssh/conf.d/a").write_text("a")
+    (etc / "ssh/link").symlink_to("sshd_config")
+    (etc / "ssh/conf.d").chmod(0o750)
+    (etc / "hosts").write_text("localhost\n")
+    (etc / "other").write_text("not guarded")
+    return etc
+
+
+def test_everything_is_as_it_was(etc: Path, tmp_path: Path) -> None:
+    before = tree(etc)
+    paths = [etc / "ssh", etc / "hosts", etc / "nowhere", etc / "missing/inner"]
+    save(paths, tmp_path / "saved")
+    # Changed, removed, made, turned into something else, opened to others.
+    (etc / "ssh/sshd_config").write_text("Port 2222\n")
+    (etc / "ssh/conf.d/a").unlink()
+    (etc / "ssh/conf.d/b").write_text("b")
+    (etc / "ssh/conf.d/new/deep").mkdir(parents=True)
+    (etc / "ssh/conf.d").chmod(0o777)
+    (etc / "ssh/link").unlink()
+    (etc / "ssh/link").write_text("no link")
+    (etc / "hosts").unlink()
+    (etc / "hosts").mkdir()
+    (etc / "nowhere").write_text("made")
+    assert set(restore(tmp_path / "saved")) == {
+        str(etc / each)
+        for each in ("ssh/sshd_config", "ssh/conf.d", "ssh/conf.d/a", "ssh/conf.d/b",
+                     "ssh/conf.d/new", "ssh/link", "hosts", "nowhere")
+    }  # fmt: skip
+    assert tree(etc) == before
+    assert restore(tmp_path / "saved") == []
+
+
+def test_a_whole_directory_comes_back(etc: Path, tmp_path: Path) -> None:
+    before = tree(etc)
+    save([etc / "ssh"], tmp_path / "saved")
+    saved._remove(etc / "ssh")
+    (etc / "ssh").symlink_to("/nowhere")
+    restore(tmp_path / "saved")
+    assert tree(etc) == before
+
+
+def test_what_is_as_it_was_is_not_touched(etc: Path, tmp_path: Path) -> None:
+    save([etc / "ssh"], tmp_path / "saved")
+    inode = (etc / "ssh/sshd_config").stat().st_ino
+    assert restore(tmp_path / "saved") == []
+    assert (etc / "ssh/sshd_config").stat().st_ino == inode
+
+
+def test_nothing_follows_a_link_out(etc: Path, tmp_path: Path) -> None:
+    (etc / "ssh/out").symlink_to(tmp_path)
+    save([etc / "ssh"], tmp_path / "saved")
+    assert restore(tmp_path / "saved") == []
+
+
+def test_a_pipe_is_left_alone(etc: Path, tmp_path: Path) -> None:
+    os.mkfifo(etc / "ssh/pipe")
+    save([etc / "ssh"], tmp_path / "saved")
+    assert restore(tmp_path / "saved") == []
+    assert stat.S_ISFIFO((etc / "ssh/pipe").stat().st_mode)
+
+
+def test_a_bound(etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved, "MAX_ENTRIES", 2)
+    with pytest.raises(TooMuch):
+        save([etc / "ssh"], tmp_path / "saved")
