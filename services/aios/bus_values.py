@@ -27,7 +27,7 @@ def variant(key: str, value: Any) -> Variant:
     """A value of an `a{sv}`: its type by key, else by its Python type."""
     if isinstance(value, Typed):
         return Variant(value.type, value.value)
-    if key in TYPES:
+    if key in TYPES and isinstance(value, int):
         return Variant(TYPES[key], value)
     if isinstance(value, bool):
         return Variant("b", value)

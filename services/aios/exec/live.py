@@ -37,8 +37,8 @@ class Live:
         self.streams: Streams | None = None
         self.ends: tuple[int, int, int] | None = None
         """stdin, stdout and stderr, for the caller of Start, until they are given to them."""
-        self.leash: asyncio.Task[None] | None = None
-        """Stops it when its caller goes; None: it has none, or none that is known."""
+        self.orphan = False
+        """Its caller was lost with an exec that was killed."""
         self.replays: list[Replay] = []
         """Who reads what is kept."""
         self.texts: tuple[Text, Text] | None = None

@@ -30,6 +30,7 @@ class Recovery:
         left = []
         for job in self.execution.jobs.left():
             live = Live(job)
+            live.orphan = True
             if job.step in (Step.STARTED, Step.ENDED):
                 # First of all: a command that prints waits for nothing but its reader.
                 live.streams = self.execution.reopen(live)
@@ -37,6 +38,7 @@ class Recovery:
             self.table.add(live)
             left.append(live)
         self.execution.store.drop_rest()
+        self.execution.drop_spools({live.job.id for live in left})
         if left:
             await self.execution.audit.recover()
         return left

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from aios.caller import Caller
-from aios.errors import AiosError, Internal, InvalidOption
+from aios.errors import AiosError, Busy, Internal, InvalidOption
 from aios.exec.admission import Admission
 from aios.exec.attachment import Ends, attach
 from aios.exec.execution import Execution
@@ -25,6 +25,8 @@ from aios.exec.request import Request, require_caller
 from aios.exec.table import Table
 from aios.exec.terminal import Terminal
 
+MAX_JOBS = 1024
+"""Each has up to four descriptors here, and as many in the store."""
 Details = dict[str, Any]
 log = structlog.get_logger()
 
@@ -80,7 +82,6 @@ class Runner:
             live.cancel()
 
         task = asyncio.ensure_future(follow())
-        live.leash = task
         live.ended.add_done_callback(lambda _ended: task.cancel())
 
     def _read(self, live: Live) -> None:
@@ -124,7 +125,8 @@ class Runner:
         """How it ended, once it has. A job whose caller was lost with an exec that was killed is
         this caller's from now on."""
         live = self.table.find(job, caller)
-        if live.leash is None and live.job.start and not live.job.detach:
+        if live.orphan and live.job.start and not live.job.detach:
+            live.orphan = False
             self._leash(live, gone)
         await live.result()
         if live.job.exit_status is None:
@@ -136,6 +138,8 @@ class Runner:
     async def _take_up(self, caller: Caller, request: Request, *, start: bool) -> Live:
         """The job, requested, on its way to its end."""
         require_caller(caller, request)
+        if len(self._tasks) >= MAX_JOBS:
+            raise Busy(f"{MAX_JOBS} jobs wait, run or are read here", hint="aios jobs lists them")
         requested = asyncio.ensure_future(self.admission.request(caller, request, start=start))
         try:
             job = await asyncio.shield(requested)
