@@ -132,8 +132,9 @@ class Collect(Pump):
             return
         except OSError as error:
             # The command is not to blame: it goes on, and what it prints is counted.
-            log.error("output is lost", file=str(self.spool.path), reason=str(error))
-            moved = len(os.read(self.pipe, CHUNK))
+            if not self._lost:
+                log.error("output is lost", file=str(self.spool.path), reason=str(error))
+            moved = len(os.read(self.pipe, CHUNK)) if waiting(self.pipe) else 0
             self._lost += moved
         if not moved:
             self._loop.remove_reader(self.pipe)

@@ -7,12 +7,12 @@ started: who finds the job after a kill finds these, and goes on.
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aios.exec.job import Job
 from aios.exec.output import Text
-from aios.exec.pump import Bound, Collect, Pass, Pump, make_pipe
+from aios.exec.pump import Bound, Collect, Pass, Pump, make_pipe, waiting
 from aios.exec.spec import descriptors
 from aios.exec.spool import Spool
 from aios.exec.store import Store
@@ -21,6 +21,15 @@ from aios.exec.unit import Property
 DRAIN_SECONDS = 5.0
 OUT, ERR = "out", "err"
 OUT_READER, ERR_READER = "out-reader", "err-reader"
+
+
+async def _within(wait: Awaitable[None], seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await wait
+    except TimeoutError:
+        return False
+    return True
 
 
 class Streams(ABC):
@@ -183,6 +192,10 @@ class Passed(Streams):
         """Not waited for: whoever reads takes their time."""
 
     async def read(self) -> None:
-        """Until whoever reads has it all, or has stopped."""
+        """Once all the command's processes are gone: until whoever reads has it all, or has
+        stopped."""
         for pump in self.pumps:
-            await pump.drained()
+            while not await _within(pump.drained(), DRAIN_SECONDS):
+                # Not the reader's slowness: somebody was passed the pipe, and lives on.
+                if not waiting(pump.pipe):
+                    pump.close()
