@@ -21,6 +21,7 @@ UNIT = f"""
 [Service]
 ExecStart=/bin/sh -c 'cp {DIRECTORY}/config /run/guarded; exec sleep infinity'
 """
+STATE = "/var/lib/aios/exec/.host/guard"
 EXEC = ["org.aios.Exec1._2ehost", "/org/aios/Exec1", "org.aios.Exec1"]
 
 
@@ -34,7 +35,7 @@ def guarded(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.sh("systemctl daemon-reload; systemctl stop aios-exec@.host.service")
     sandbox.sh("systemctl restart guarded.service")
     yield sandbox
-    sandbox.sh("systemctl stop 'aios-revert@*.timer' guarded.service")
+    sandbox.sh(f"systemctl stop 'aios-revert@*.timer' guarded.service; rm -rf {STATE}/*")
     sandbox.sh(f"rm -r /etc/aios/config.d/50-guard.toml {DIRECTORY} /run/guarded")
     sandbox.sh("systemctl stop aios-exec@.host.service")
 
@@ -67,7 +68,7 @@ def test_what_nobody_confirms_is_undone(guarded: Sandbox) -> None:
     (record,) = guarded.journal(f"AIOS_ID={job}", "AIOS_EVENT=reverted")
     assert record["_SYSTEMD_UNIT"] == f"aios-revert@{job}.service"
     assert set(record["AIOS_FILES"].split("\n")) == {f"{DIRECTORY}/config", f"{DIRECTORY}/new"}
-    assert guarded.sh("ls -A /var/lib/aios/exec/.host/guard") == ""
+    assert guarded.sh(f"ls -A {STATE}") == ""
     late = guarded.run([*BUSCTL, *EXEC, "Confirm", "s", job], user="me", check=False)
     assert "waits to be confirmed" in late.stderr
 
@@ -97,7 +98,7 @@ def test_exec_is_killed_in_between(guarded: Sandbox) -> None:
 
 def test_a_boot_undoes_what_an_earlier_one_left(guarded: Sandbox) -> None:
     job = change(guarded, 3600).details["id"]
-    about = f"/var/lib/aios/exec/.host/guard/{job}/job.json"
+    about = f"{STATE}/{job}/job.json"
     guarded.sh("systemctl start aios-revert.service")
     assert "bad" in state(guarded)
     guarded.sh(rf"""sed -i 's/"boot": "[^"]*"/"boot": "another"/' {about}""")

@@ -70,11 +70,22 @@ def earlier_boots() -> int:
         job = directory.name.removesuffix(TAKEN)
         if not is_id(job):
             shutil.rmtree(directory)  # was being saved, or has been confirmed
-        elif json.loads((directory / JOB).read_text())["boot"] != now:
-            taken = STATE / f"{job}{TAKEN}"
-            directory.rename(taken)
-            status |= revert(taken, boot=True)
+        else:
+            try:
+                status |= _after_boot(directory, job, now)
+            except (OSError, ValueError, KeyError) as error:
+                # The others are put back nevertheless.
+                print(f"{directory} cannot be put back: {error}", file=sys.stderr)
+                status = 1
     return status
+
+
+def _after_boot(directory: Path, job: str, now: str) -> int:
+    if json.loads((directory / JOB).read_text())["boot"] == now:
+        return 0
+    taken = STATE / f"{job}{TAKEN}"
+    directory.rename(taken)
+    return revert(taken, boot=True)
 
 
 def main(arguments: list[str]) -> int:
