@@ -26,17 +26,25 @@ from aios.chat.offline import (
     Question,
     QuestionKind,
     answer,
+    of_memory,
 )
 from aios.chat.offline.editing import DEFAULT, editing
 from aios.chat.person import Person
 from aios.chat.turn import REFUSALS, Turn
-from aios.memory import preferences
+from aios.memory import preferences, questions
+from aios.memory.zones import local
 
 NOTICE = "offline: rules, no model"
 _KEEP_SECONDS = 300.0
 _KEPT = 4096
 """Names; all are forgotten beyond."""
 _PROGRAM = re.compile(r"[a-z][a-z0-9+-]{0,30}")
+_PAST = re.compile(
+    r"(?:(?:and|so|hey|please|tell me|show me|list)[, ]+)*(?:what|which|when|who|how|did|has|have"
+    r"|was|were|everything|anything|all|failed|commands?)\b.*\b(?:did|has|have|had|was|were|ran|got|went"
+    r"|\w{2,}ed|last)\b|.*(?:した|いつ|履歴|失敗)",
+    re.IGNORECASE | re.DOTALL,
+)
 _ROWS = 1000
 """Of history, newest first, that one question reads."""
 _FAMILIES: dict[str, Distro] = {
@@ -177,6 +185,9 @@ async def respond(turn: Turn, lookups: Lookups, distribution: Distribution) -> S
             await turn.say(await _from_memory(turn, question))
             return Status.OK
         case Abstain() as abstained:
+            if said := await _history(turn, context.now):
+                await turn.say(said)
+                return Status.OK
             return await _abstain(turn, abstained)
 
 
@@ -215,22 +226,23 @@ async def _from_memory(turn: Turn, question: Question) -> str:
             return "✓ I keep that in mind."
         case QuestionKind.RECALL:
             return _memories(await person.recall(question.text, question.limit))
-    wanted: dict[str, Any] = {"limit": _ROWS}
-    if question.action not in ("any", "change") and "*" not in question.action:
-        wanted["action"] = question.action  # its rows then name what this action was done to
-    if question.since:
-        wanted["since"] = question.since.isoformat()
-    if question.until:
-        wanted["until"] = question.until.isoformat()
     if question.of_session:
-        rows = await person.history(wanted | {"session": person.session})
+        rows = await person.history({"session": person.session, "limit": _ROWS})
         # exec tells memory of a command after it has answered: the newest may be on their way.
         known = {row["id"] for row in rows}
         rows += [row for row in turn.ran_before() if row["id"] not in known]
-        if rows:
-            return answer(question, rows)
         # The session that just began has no commands yet: then the person's last ones are meant.
-    return answer(question, await person.history(wanted))
+        return answer(question, rows or await person.history({"limit": _ROWS}))
+    return answer(question, await person.asked(turn.prompt, _ROWS))
+
+
+async def _history(turn: Turn, now: datetime) -> str:
+    """The answer to a sentence that no phrase fits, but that asks for commands that there are;
+    "" for any other."""
+    if not _PAST.match(turn.prompt) or (found := questions.read(turn.prompt, now, local())) is None:
+        return ""
+    rows = await turn.person.asked(turn.prompt, _ROWS)
+    return answer(of_memory(found, now), rows) if rows else ""
 
 
 def _memories(rows: Sequence[dict[str, Any]]) -> str:

@@ -74,12 +74,13 @@ def answer(
     connection: sqlite3.Connection, question: Question, limit: int, whose: Whose | None = None
 ) -> list[Answer]:
     """Best first; those that are not `exact` only fill up to `limit`."""
-    question, names = _resolved(connection, question)
+    question, names, unknown = _resolved(connection, question)
     always = _whose(whose or Whose())
     conditions = _conditions(connection, question, names)
     found: dict[str, _Found] = {}
     spans: list[Span | None] = list(question.window.spans) if question.window else [None]
-    level = 0
+    # "Did I install emacs?" where nothing was ever called so: what is like it is no answer.
+    level = int(unknown and (question.one or question.did))
     while True:
         for span in spans:
             _look(connection, question, [*always, *conditions], span, found, names, level)
@@ -117,9 +118,9 @@ def by_text(connection: sqlite3.Connection, query: str, limit: int) -> list[Answ
 
 def _resolved(
     connection: sqlite3.Connection, question: Question
-) -> tuple[Question, dict[str, tuple[str, ...]]]:
+) -> tuple[Question, dict[str, tuple[str, ...]], bool]:
     """Places that are machines are its `places`; terms that nothing is called or says are gone.
-    With it, the names of entities that a term stands for."""
+    With it, the names of entities that a term stands for, and whether a term was gone."""
     machines = _machines(connection)
     places = [machine for place in question.places for machine in _named_machine(place, machines)]
     left = [term for term in question.terms if term.removesuffix("'s") not in machines]
@@ -142,7 +143,8 @@ def _resolved(
             kept.append(term)
         elif _is_said(connection, term):
             kept.append(term)
-    return replace(question, places=tuple(dict.fromkeys(places)), terms=tuple(kept)), names
+    known = replace(question, places=tuple(dict.fromkeys(places)), terms=tuple(kept))
+    return known, names, len(kept) < len(left)
 
 
 def _machines(connection: sqlite3.Connection) -> dict[str, str]:

@@ -39,12 +39,10 @@ class Asked(Door):
             raise InvalidOption(f"a question says its own {narrower[0]!r}")
         text = given.get_str("question")
         check_text("question", text)
-        question = questions.read(text, datetime.now(UTC), zone_of(given.get_str("zone")))
+        zone = zone_of(given.get_str("zone"))
+        question = questions.read(text, datetime.now(UTC), zone, sure=True)
         if question is None:
-            raise InvalidOption(
-                "that asks for no command that was run",
-                hint="say what was done, where, when or how it ended",
-            )
+            raise InvalidOption("the question has no words")
         limit = given.get_int("limit", DEFAULT_LIMIT, low=1, high=MAX_LIMIT)
         user, uid = _owner(given, person)
         whose = Whose(user, uid, given.get_str("session") or None)

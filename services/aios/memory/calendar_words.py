@@ -44,6 +44,7 @@ NAMES = (
     r"|this morning|this afternoon|this evening|last night|last evening|(?:the\s+)?other day"
     r"|(?:the\s+)?other night|just now|a (?:moment|while|minute|second|sec) ago|moments ago"
     r"|(?:last|this|the|this past|past)\s+weekend|weekend|overnight|(?:the\s+)?small hours"
+    r"|recently|lately|of late|these days"
 )
 LONG_DAY = "|".join(DAYS)
 SHORT_DAY = "mon|tues|tue|weds|wed|thurs|thur|thu|fri|sat|sun"
@@ -100,6 +101,8 @@ def named(name: str, now: datetime) -> tuple[str, Spans, bool]:
         return name, ((today - day, today),), True
     if name == "day before yesterday":
         return "the day before yesterday", ((today - 2 * day, today - day),), True
+    if name in ("lately", "of late", "these days"):
+        name = "recently"
     if name.endswith("weekend"):
         return "at the weekend", _weekend(name, today), False
     if name in ("just now", "moments ago") or (name.startswith("a ") and "while" not in name):
@@ -119,6 +122,7 @@ def named(name: str, now: datetime) -> tuple[str, Spans, bool]:
         "night before yesterday": ((today - day - 6 * hour, today - day + 6 * hour),),
         "other day": ((today - 4 * day, today - day), (today - 7 * day, today)),
         "other night": ((today - 7 * day, today),),
+        "recently": ((today - 7 * day, now), (today - 30 * day, now)),
         "a while ago": ((now - 30 * day, now),),
     }  # fmt: skip
     return ("the " + name if "other" in name else name), spans[name], False

@@ -15,7 +15,18 @@ from enum import StrEnum
 
 from aios.memory import when
 from aios.memory.spelling import mended
-from aios.memory.verbs import JAPANESE, NOUNS, PACKAGES, PHRASES, VERBS, WEAK, combined, narrowed
+from aios.memory.verbs import (
+    CHANGES,
+    CHANGING,
+    JAPANESE,
+    NOUNS,
+    PACKAGES,
+    PHRASES,
+    VERBS,
+    WEAK,
+    combined,
+    narrowed,
+)
 from aios.memory.when import Window
 from aios.memory.words import QUESTION_WORDS
 
@@ -51,6 +62,8 @@ class Question:
     one: bool = False
     """The last, the first, the longest: one command is the answer."""
     counts: bool = False
+    did: bool = False
+    """Whether something was done at all: what is like it is no answer."""
     asks: bool = False
     """Whether it worked, when: the outcome said is asked for, and does not tell commands apart."""
     about_commands: bool = False
@@ -139,8 +152,9 @@ _EMPTY = """
 _NO_TERMS = QUESTION_WORDS | set(_EMPTY.split())
 
 
-def read(query: str, now: datetime, zone: tzinfo) -> Question | None:
-    """None for what is no question about commands. `now` with an offset; windows are in `zone`."""
+def read(query: str, now: datetime, zone: tzinfo, *, sure: bool = False) -> Question | None:
+    """None for what is no question about commands, unless the caller is `sure` that it is one.
+    `now` has an offset; windows are in `zone`."""
     text = unicodedata.normalize("NFKC", query[:MAX_QUERY]).replace("\u2019", "'").strip()
     low = mended(text.lower())
     if not low:
@@ -166,6 +180,7 @@ def read(query: str, now: datetime, zone: tzinfo) -> Question | None:
         order=order,
         one=_one(rest),
         counts=bool(_COUNTS.search(rest)),
+        did=bool(_DID.match(low)),
         asks=asks,
         about_commands=bool(_COMMANDS.search(rest)),
     )
@@ -173,7 +188,7 @@ def read(query: str, now: datetime, zone: tzinfo) -> Question | None:
         question.tags or question.outcome or question.about_commands or status
         or question.order is Order.LONGEST
     )  # fmt: skip
-    return question if telling or (question.window and question.places) else None
+    return question if sure or telling or (question.window and question.places) else None
 
 
 def _asks(rest: str) -> tuple[str, bool]:
@@ -235,6 +250,8 @@ def _tags(rest: str) -> tuple[tuple[str, ...], frozenset[str]]:
             noun = meant.endswith("*") or meant == PACKAGES
             (about if noun else said).append(tuple(meant.split()))
             left = re.sub(found, " ", left)
+    if used and used <= CHANGING:
+        said = [CHANGES]
     return narrowed(combined(said), combined(about), weak=weak), frozenset(used)
 
 

@@ -223,6 +223,17 @@ WEAK = frozenset(
 """Verbs that a noun beside them outweighs."""
 
 
+CHANGING = frozenset(form for base in ("change", "modify", "alter") for form in _forms(base))
+_CHANGES = """
+    config edit write install remove upgrade service-start service-stop service-restart
+    service-reload service-enable service-disable service-mask service-unmask delete copy move
+    create permission link extract archive user-* container-* machine-* firewall git-commit git-pull
+    git-checkout build mount schedule kernel key power hostname
+"""
+CHANGES = tuple(_CHANGES.split())
+"""What those verbs mean where nothing says of what: everything but looking."""
+
+
 def combined(sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """What two ways to say it have in common ("turn on at boot"); all, where that is nothing."""
     found: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ that can be installed or are; units are full names ("nginx.service") of unit fil
 
 - Proposal: command, why, changes, intent, unverified (names that no list could confirm).
 - Question: to memory. LAST, WHAT, WHEN, DID and COUNT are answered by `answer(question, rows)` from
-  rows of history between `since` and `until` (LAST: of the session, when `of_session`); REMEMBER
+  the rows that memory gives for the sentence (LAST: of the session, when `of_session`); REMEMBER
   keeps `text`; RECALL searches it, "" lists all.
 - Abstain: reason, and at most three suggestions that are only ever shown.
 
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from aios.chat.offline.brain import Brain, Draft
 from aios.chat.offline.proposal import Abstain, Context, Distro, Grounding, Listed, Proposal
-from aios.chat.offline.questions import Question, QuestionKind, Row, answer, matches
+from aios.chat.offline.questions import Question, QuestionKind, Row, answer, of_memory
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -43,5 +43,5 @@ __all__ = [
     "QuestionKind",
     "Row",
     "answer",
-    "matches",
+    "of_memory",
 ]

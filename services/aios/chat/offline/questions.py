@@ -1,14 +1,18 @@
-"""Questions to memory: what was done, answered from history rows and naming them as evidence."""
+"""Questions to memory: how the rows that answer one are put into words, naming them as evidence.
+
+Which rows these are is memory's to say (aios.memory.questions): here is only what kind of answer
+the sentence wants.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Any
 
 from aios.chat.offline.proposal import Context
 from aios.chat.offline.values import Value
+from aios.memory import questions as memory
 
 Row = Mapping[str, Any]
 
@@ -29,13 +33,11 @@ class Question:
     now: datetime
     intent: str = ""
     since: datetime | None = None
-    until: datetime | None = None
     period: str = ""  # the window in words
     action: str = "any"  # a tag of history, a glob of tags, "any", or "change"
     outcome: str = "any"  # any, ok, failed
     objects: tuple[str, ...] = ()  # any of them
     name: str = ""  # the objects as the person called them
-    machine: str = ""  # "" is all machines
     limit: int = 10
     text: str = ""
 
@@ -52,14 +54,11 @@ def ask(
     *,
     name: str = "",
 ) -> Question:
-    since = until = None
+    since = None
     period = ""
     if (when := values.get("when")) and when.period is not None:
         window = when.period.resolve(context.now)
-        since, until, period = window.since, window.until, window.label
-    elif "days" in data:
-        since, until = context.now - timedelta(days=int(data["days"])), context.now
-        period = f"in the last {data['days']} days"
+        since, period = window.since, window.label
     about = next((values[name] for name in ("packages", "units") if name in values), None)
     limit = values["count"].items[0] if "count" in values else data.get("limit", "10")
     return Question(
@@ -67,13 +66,11 @@ def ask(
         now=context.now,
         intent=intent,
         since=since,
-        until=until,
         period=period,
         action=data.get("action", "any"),
         outcome=data.get("outcome", "any"),
         objects=about.items if about else (),
         name=name,
-        machine=_only(values, "machine") or (context.machine if data.get("machine") else ""),
         limit=min(int(limit), 100),
         text=_only(values, "text"),
     )
@@ -83,32 +80,33 @@ def _only(values: Mapping[str, Value], name: str) -> str:
     return values[name].items[0] if name in values else ""
 
 
-def matches(question: Question, row: Row) -> bool:
-    """Whether a history row is what the question is about."""
-    if row.get("purpose") == "probe":
-        return False
-    action = str(row.get("action") or "any")
-    if question.action == "change":
-        if action in ("read", "any"):
-            return False
-    elif question.action != "any" and not fnmatchcase(action, question.action):
-        return False
-    if question.machine and row.get("machine") != question.machine:
-        return False
-    if question.objects and not set(question.objects) & set(row.get("objects") or ()):
-        return False
-    if question.outcome != "any" and (question.outcome == "ok") != (row.get("exit_status") == 0):
-        return False
-    moment = _moment(row, question)
-    return not (
-        (question.since and moment < question.since) or (question.until and moment > question.until)
+def of_memory(asked: memory.Question, now: datetime) -> Question:
+    """For a question that no phrase here fits."""
+    kind = QuestionKind.WHAT
+    if asked.counts:
+        kind = QuestionKind.COUNT
+    elif asked.one:
+        kind = QuestionKind.WHEN
+    elif asked.did and asked.terms:
+        kind = QuestionKind.DID
+    return Question(
+        kind=kind,
+        now=now,
+        intent="memory",
+        since=asked.window.since if asked.window else None,
+        period=asked.window.label if asked.window else "",
+        action=asked.tags[0] if asked.tags else "any",
+        outcome=asked.outcome or "any",
+        name=" and ".join(term for term in asked.terms if term not in asked.places),
     )
 
 
 def answer(question: Question, rows: Sequence[Row]) -> str:
-    """One answer from the rows of history, in any order; those that do not match are left out."""
+    """One answer from the rows that memory gave, in any order."""
+    named = set(question.objects)
     found = sorted(
-        (row for row in rows if matches(question, row)), key=lambda row: _moment(row, question)
+        (row for row in rows if not named or named & set(row.get("objects") or ())),
+        key=lambda row: _moment(row, question),
     )
     match question.kind:
         case QuestionKind.LAST:

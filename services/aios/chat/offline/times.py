@@ -20,7 +20,7 @@ _NO_TIME = re.compile(
     r"|september|october|november|december|(?:past|last|this) ).*"
     r"|(?:on|at|about|around|for|from|over|within) (?:the )?(?:today|tonight|yesterday|this .*"
     r"|last night)|\d{4}|(?:the )?\d{1,2}(?:st|nd|rd|th)"
-    r"|(?:by|from|starting|up to) .*"
+    r"|(?:by|from|starting|up to) .*|(?:since )?(?:recently|lately|of late|these days)"
 )
 _KINDS = (Kind.WORD, Kind.NUMBER, Kind.DATE, Kind.CLOCK)
 

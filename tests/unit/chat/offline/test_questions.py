@@ -1,10 +1,16 @@
-from datetime import datetime
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sentences import NOW, read
 
 from aios.chat.offline import Question, QuestionKind, answer
+from aios.memory import answers, history, questions, schema
+from aios.memory.history import Event
 
 
 def row(command: str, started: str, **more: Any) -> dict[str, Any]:
@@ -13,7 +19,7 @@ def row(command: str, started: str, **more: Any) -> dict[str, Any]:
         "command": command,
         "machine": "aios",
         "exit_status": 0,
-        "started_at": f"2026-11-{started}:00Z",
+        "started_at": f"2026-11-{started}:00+00:00",
         "action": "read",
         "objects": [],
     } | more
@@ -32,10 +38,22 @@ ROWS = [
 ]  # fmt: skip
 
 
-def ask(sentence: str) -> str:
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(schema.connect(tmp_path / "memory.db")) as connection:
+        for number, one in enumerate(ROWS):
+            known = {name: one[name] for name in one if name not in ("action", "objects", "id")}
+            event = Event(id=f"{number:026}", uid=0, user="me", ended="exit", **known)
+            history.record(connection, event)
+        yield connection
+
+
+def ask(db: sqlite3.Connection, sentence: str) -> str:
     question = read(sentence)
     assert isinstance(question, Question), question
-    return answer(question, ROWS)
+    asked = questions.read(sentence, NOW, UTC, sure=True)
+    assert asked is not None
+    return answer(question, answers.exact(answers.answer(db, asked, 1000)))
 
 
 @pytest.mark.parametrize(
@@ -72,19 +90,19 @@ def ask(sentence: str) -> str:
          "  apt-get install -y git curl  (aios-dev, 19 Nov 09:00, exit 0)"),
     ],
 )  # fmt: skip
-def test_answers_name_their_evidence(sentence: str, said: str) -> None:
-    assert ask(sentence) == said
+def test_answers_name_their_evidence(db: sqlite3.Connection, sentence: str, said: str) -> None:
+    assert ask(db, sentence) == said
 
 
-def test_probes_are_never_given() -> None:
-    assert "apt-cache" not in ask("what did i do today")
+def test_probes_are_never_given(db: sqlite3.Connection) -> None:
+    assert "apt-cache" not in ask(db, "what did i do today")
 
 
 def test_times_are_the_persons() -> None:
     question = Question(
         QuestionKind.LAST, datetime.fromisoformat("2026-11-20T23:30+09:00"), limit=1
     )
-    assert answer(question, ROWS) == "You just ran `du -sh /var` (aios, 23:20, exit 0)."
+    assert answer(question, ROWS[:3]) == "You just ran `du -sh /var` (aios, 23:20, exit 0)."
 
 
 def test_an_answer_is_one_line_for_each_command() -> None:
