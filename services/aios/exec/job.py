@@ -3,7 +3,7 @@ killed exec knows what it owes. The file is written before the step that it name
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,9 @@ class Job:
     """As Wait answers; empty until it has ended."""
 
 
+_FIELDS = frozenset(field.name for field in fields(Job))
+
+
 class Jobs:
     """The files of the jobs that somebody is owed something for."""
 
@@ -96,7 +99,9 @@ class Jobs:
             try:
                 data = disk.read(path)
                 data["unenforced"] = tuple(data["unenforced"])
-                found.append(Job(**{**data, "step": Step(data["step"])}))
+                # A later aios may have known more of it.
+                known = {name: value for name, value in data.items() if name in _FIELDS}
+                found.append(Job(**{**known, "step": Step(data["step"])}))
             except (OSError, ValueError, TypeError, KeyError) as error:
                 log.error("a job's file cannot be read", file=str(path), reason=str(error))
         return found
