@@ -128,7 +128,7 @@ def test_directory_and_environment(sandbox: Sandbox) -> None:
     [
         ("", {}, "empty"),
         ("x" * 66000, {}, "at most 65536"),
-        ("id", {"pty": "x"}, "unknown option 'pty'"),
+        ("id", {"pty": "x"}, "option 'pty' is for Start"),
         ("id", {"cwd": "../x"}, "absolute path"),
         ("id", {"profile": "wide"}, "no profile 'wide'"),
         ("id", {"timeout_usec": 0}, "timeout_usec"),
