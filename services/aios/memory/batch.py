@@ -125,18 +125,21 @@ def _answers(
     connection: sqlite3.Connection, query: str, now: datetime, limit: int
 ) -> list[dict[str, Any]]:
     """A question about commands has those first that are just what it asks for, then memories, then
-    the commands that are near it; anything else memories, then commands by their words."""
+    the commands that are near it; anything else, and what names who speaks in a memory, memories,
+    then commands by their words."""
     asked = questions.read(query, now, now.tzinfo or UTC)
     commands = answers.answer(connection, asked, limit) if asked else []
     exact = [one for one in commands if one.exact]
+    if exact and search.names_speaker(connection, query):
+        exact = []
     found = [_command(one.row) for one in exact]
     if len(found) < limit:
-        told = search.search(connection, query, limit=limit - len(found), offset=0)
+        told = search.search(connection, query, limit=limit - len(found), offset=0, now=now)
         found += [{"kind": "memory", **memory.fields()} for memory in told]
     if len(found) < limit:
-        near = [one for one in commands if not one.exact] if asked else []
-        near = near or answers.by_text(connection, query, limit)
         known = {one["id"] for one in found}
+        near = [one for one in commands if one.row["id"] not in known]
+        near = near or answers.by_text(connection, query, limit)
         found += [_command(one.row) for one in near if one.row["id"] not in known]
     return [
         {"id": one.pop("id"), "score": round(1 / rank, 4), **one}

@@ -7,6 +7,7 @@ the query is looked for as it is.
 
 import heapq
 import json
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,13 +19,14 @@ from aios.memory.index import SINCE
 from aios.memory.memories import Memory, bounded, check_text, index
 from aios.memory.ranking import Asked, Candidate, Weights
 from aios.memory.schema import transaction, version
-from aios.memory.words import asked, fold, is_opening, match, terms
+from aios.memory.words import QUESTION_WORDS, asked, fold, is_opening, match, terms
 
 WEIGHTS = Weights()
 CANDIDATES = 150
 BUDGET = 40_000
 """Places of words in the index that a search looks at to find candidates: the rarest words find
 them, and the common ones only help to order them."""
+_NAME = re.compile(r"\b[^\W\d_a-z]\w+")
 _COLUMNS = {"content": 1.0, "near": 0.35, "speaker": 2.0}
 _SAID_LATER = timedelta(days=7)
 """What happened in a span of time is still told afterwards."""
@@ -70,6 +72,21 @@ def scored(
     )
     found = bounded(connection, (row for row in rows if row is not None))
     return [(memory, round(scores[memory.id], 4)) for memory in found]
+
+
+def names_speaker(connection: sqlite3.Connection, query: str) -> bool:
+    """Whether the query names, as names are written, somebody whose turn a memory is."""
+    names = [word for name in _NAME.findall(query) for word in asked(name)]
+    names = [name for name in dict.fromkeys(names) if name not in QUESTION_WORDS]
+    return (
+        bool(names)
+        and is_indexed(connection)
+        and connection.execute(
+            "SELECT 1 FROM memory_words WHERE memory_words MATCH ? LIMIT 1",
+            (f"speaker : ({match(names)})",),
+        ).fetchone()
+        is not None
+    )
 
 
 def is_indexed(connection: sqlite3.Connection) -> bool:
