@@ -20,7 +20,12 @@ BindReadOnly=/usr/bin/aios:/usr/local/bin/aios
 BindReadOnly=/usr/bin/aigpt:/usr/local/bin/aigpt
 BindReadOnly=/usr/lib/aios/client/profile.sh:/etc/profile.d/aios.sh
 """
-_BINDS = {Access.READ_ONLY: "BindReadOnly", Access.READ_WRITE: "Bind"}
+# rootidmap: root in the machine is the directory's owner, whatever uids it was given. That maps no
+# group, and what has none cannot be written: so for writing all ids are those of the host.
+_BINDS = {
+    Access.READ_ONLY: f"BindReadOnly={DATABASE}:{IN_MACHINE}:rootidmap\n",
+    Access.READ_WRITE: f"Bind={DATABASE}:{IN_MACHINE}:idmap\n",
+}
 
 # Everything between the marks, whatever an older aios wrote there.
 _OLD = re.compile(r"^# aios: begin[^\n]*\n.*?^# aios: end[^\n]*\n?", re.MULTILINE | re.DOTALL)
@@ -28,11 +33,8 @@ _OLD = re.compile(r"^# aios: begin[^\n]*\n.*?^# aios: end[^\n]*\n?", re.MULTILIN
 
 def block(access: Access = DEFAULT, *, idmapped: bool = True) -> str:
     """Without idmapped mounts there is no database: its owner would be nobody there."""
-    lines = _ALWAYS
-    if idmapped and access in _BINDS:
-        # rootidmap: root in the machine is the directory's owner, whatever uids it was given.
-        lines += f"{_BINDS[access]}={DATABASE}:{IN_MACHINE}:rootidmap\n"
-    return f"{BEGIN}\n{lines}{END}\n"
+    bind = _BINDS.get(access, "") if idmapped else ""
+    return f"{BEGIN}\n{_ALWAYS}{bind}{END}\n"
 
 
 def attach(settings: str, access: Access = DEFAULT, *, idmapped: bool = True) -> str:

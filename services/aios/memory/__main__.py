@@ -1,6 +1,9 @@
 """aios-memory.service."""
 
+from contextlib import suppress
+
 from aios import config
+from aios.errors import Unavailable
 from aios.interface import Interface
 from aios.memory.attachments import Attachments
 from aios.memory.database import Database, default_path, leave
@@ -24,8 +27,11 @@ def main() -> int:
         units = Units(service.bus)
         await units.subscribe()
         attachments = Attachments(units.start, units.images)
-        # Not opened here: who calls is to hear why it cannot be.
-        return [Memory(Database(default_path()), config.load(), describe, attachments)]
+        database = Database(default_path())
+        # Who calls is to hear why it cannot be opened.
+        with suppress(Unavailable):
+            await database.open()
+        return [Memory(database, config.load(), describe, attachments)]
 
     return service.run(setup)
 

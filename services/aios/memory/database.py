@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -40,12 +40,13 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.backups = backup.directory_of(path)
-        self._writer = Writer(path, lambda: schema.connect(path))
+        self._writer = Writer(path, lambda: schema.connect(path), self._drop)
         self._opened = False
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._mine = threading.local()
-        self._restored = 0
-        """How often the file was replaced: a reader of an older one opens it anew."""
+        self._free: list[sqlite3.Connection] = []
+        """Readers of nobody."""
+        self._dropped = 0
+        self._lock = threading.Lock()
 
     async def write(self, work: Work[Result], *, alone: bool = False) -> Result:
         """The work's result, after its commit. Work that is `alone` is in no transaction."""
@@ -54,21 +55,42 @@ class Database:
 
     async def read(self, work: Work[Result]) -> Result:
         """The result of work that changes nothing: SQLite refuses it a write."""
+        unopened: Unavailable | None = None
         if not self._opened:
             # Where nothing can be written there may still be something to read.
-            with suppress(Unavailable):
+            try:
                 await self.open()
-        with self._told():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, work)
+            except Unavailable as error:
+                unopened = error
+        try:
+            with self._told():
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._read, work
+                )
+        except Unavailable as error:
+            raise unopened or error from error
 
     def _read(self, work: Work[Result]) -> Result:
-        known: tuple[int, sqlite3.Connection] | None = getattr(self._mine, "connection", None)
-        if known is None or known[0] != self._restored:
-            if known is not None:
-                known[1].close()
-            known = self._restored, schema.connect(self.path, read_only=True)
-            self._mine.connection = known
-        return work(known[1])
+        with self._lock:
+            since = self._dropped
+            connection = self._free.pop() if self._free else None
+        if connection is None:
+            connection = schema.connect(self.path, read_only=True)
+        try:
+            return work(connection)
+        finally:
+            with self._lock:
+                if since == self._dropped:
+                    self._free.append(connection)
+                else:
+                    connection.close()
+
+    def _drop(self) -> None:
+        """Readers open the file anew: it was replaced, or could only be read."""
+        with self._lock:
+            self._dropped += 1
+            while self._free:
+                self._free.pop().close()
 
     async def open(self) -> None:
         await self.write(schema.version)
@@ -104,9 +126,8 @@ class Database:
 
         def replace(_connection: object) -> Path:
             self._writer.close()
-            put = backup.restore(self.path, self.backups, name)
-            self._restored += 1
-            return put
+            self._drop()
+            return backup.restore(self.path, self.backups, name)
 
         with self._told():
             try:

@@ -52,9 +52,17 @@ class Answer:
 class Writer:
     """`connect` makes the connection when there is work. Errors are the work's and SQLite's own."""
 
-    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[], sqlite3.Connection],
+        drop: Callable[[], None],
+    ) -> None:
+        """drop: closes the process's other connections, which share what SQLite knows of the
+        file."""
         self._wal = path.with_name(f"{path.name}-wal")
         self._connect = connect
+        self._drop = drop
         self._connection: sqlite3.Connection | None = None
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -91,8 +99,14 @@ class Writer:
                 dirty = not self._truncate()
                 continue
             jobs, left = self._gather(first)
-            for loop, answers in _by_loop(self._do(jobs)):
-                _give(loop, answers)
+            answers = self._do(jobs)
+            if refused := [answer.job for answer in answers if _is_read_only(answer.error)]:
+                # Perhaps only when it was opened. It can be closed: it removes no file.
+                self.close()
+                self._drop()
+                answers = [one for one in answers if one.job not in refused] + self._do(refused)
+            for loop, some in _by_loop(answers):
+                _give(loop, some)
             dirty = True
             if first.alone or (
                 (self._held or self._wal_size() > MAX_WAL)
@@ -170,6 +184,13 @@ def truncate(connection: sqlite3.Connection) -> bool:
     finally:
         connection.execute(f"PRAGMA busy_timeout = {waits}")
     return not busy
+
+
+def _is_read_only(error: Exception | None) -> bool:
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    )
 
 
 def _by_loop(answers: list[Answer]) -> list[tuple[asyncio.AbstractEventLoop, list[Answer]]]:
