@@ -1,0 +1,142 @@
+"""`aios exec --pty`: programs that want a terminal, driven by a person at one."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from governed import until
+from person import Person
+from sandbox import Sandbox
+
+pytestmark = pytest.mark.system
+
+QUESTION = r"run it\? \[y\] yes, once  \[n\] no "
+SHELL = r"shell> "
+
+
+@pytest.fixture
+def shell(sandbox: Sandbox) -> Iterator[Person]:
+    """An interactive shell with job control on the host, where aios is called from."""
+    argv = ["env", "PS1=shell> ", "HISTFILE=", "bash", "--norc", "--noprofile", "-i"]
+    with Person(sandbox, argv) as person:
+        person.sees(SHELL)
+        person.say("stty rows 24 cols 80; bind 'set enable-bracketed-paste off'")
+        person.sees(SHELL)
+        yield person
+
+
+def settings(shell: Person) -> str:
+    shell.say("stty -g | tr -d '\\n'; echo .")
+    found = re.search(r"([0-9a-f:]{20,})\.", shell.sees(SHELL))
+    assert found is not None
+    return found[1]
+
+
+def begin(shell: Person, command: str) -> None:
+    """Runs it on the terminal, and says yes to it."""
+    shell.say(f"aios exec --pty -- {command}")
+    shell.sees(QUESTION)
+    shell.type("y")
+
+
+def ended(shell: Person, status: int) -> None:
+    shell.say("echo status $?")
+    assert f"status {status}\n" in shell.sees(rf"status \d+\n.*{SHELL}").replace("\r", "")
+
+
+def terminal_of(sandbox: Sandbox) -> str:
+    """The one on which the person's aios runs."""
+    return sandbox.sh("readlink /proc/$(pgrep -n -u me -f 'aios exec --pty')/fd/0")
+
+
+def test_a_pager(shell: Person) -> None:
+    before = settings(shell)
+    begin(shell, "less /usr/share/common-licenses/GPL-3")
+    shell.sees("GNU GENERAL PUBLIC LICENSE")
+    shell.type("G")
+    shell.sees(r"\(END\)")
+    shell.type("q")
+    shell.sees(SHELL)
+    ended(shell, 0)
+    assert settings(shell) == before
+
+
+def test_top(shell: Person) -> None:
+    before = settings(shell)
+    shell.say("aios exec --pty -- top")
+    shell.sees("load average")
+    shell.type("q")
+    shell.sees(SHELL)
+    ended(shell, 0)
+    assert settings(shell) == before
+
+
+def test_a_password_is_not_echoed(shell: Person) -> None:
+    begin(shell, "'read -rsp word: x; echo; echo got ${x^^}; exit 4'")
+    shell.sees("word:")
+    shell.type("secret\r")
+    said = shell.sees(SHELL)
+    assert "got SECRET" in said and "secret" not in said
+    ended(shell, 4)
+
+
+def test_keys_that_are_signals_reach_the_program(shell: Person) -> None:
+    """A shell with job control: Ctrl-Z stops its child, fg goes on, Ctrl-C ends that only."""
+    before = settings(shell)
+    begin(shell, "env PS1='inner> ' bash --norc --noprofile -i")
+    shell.sees("inner> ")
+    shell.say("sleep 1000")
+    shell.sees("sleep 1000\n")
+    shell.type("\x1a")
+    assert "Stopped" in shell.sees("inner> ")
+    shell.say("fg")
+    shell.sees("sleep 1000\n")
+    shell.type("\x03")
+    shell.sees("inner> ")
+    shell.say("exit 9")
+    shell.sees(SHELL)
+    ended(shell, 9)
+    assert settings(shell) == before
+
+
+def test_its_size_follows(sandbox: Sandbox, shell: Person) -> None:
+    begin(
+        shell,
+        "'trap \"stty size\" WINCH; stty size; echo ready; while read -r x; do stty size; done'",
+    )
+    assert "24 80" in shell.sees("ready")
+    sandbox.run(["stty", "-F", terminal_of(sandbox), "rows", "33", "cols", "101"])
+
+    def grown() -> bool:
+        shell.type("\r")
+        return "33 101" in shell.sees(r"\d+ \d+\n")
+
+    until(grown)
+    shell.type("\x04")
+    shell.sees(SHELL)
+
+
+@pytest.mark.parametrize("signal", ["TERM", "HUP"])
+def test_a_killed_client_leaves_the_terminal_as_it_was(
+    sandbox: Sandbox, shell: Person, signal: str
+) -> None:
+    before = settings(shell)
+    begin(shell, "'echo begun; read -r x'")
+    shell.sees("begun")
+    sandbox.sh(f"kill -{signal} $(pgrep -n -u me -f 'aios exec --pty')")
+    shell.sees(SHELL)
+    assert settings(shell) == before
+
+
+def test_a_killed_exec_loses_neither_the_job_nor_the_terminal(
+    sandbox: Sandbox, shell: Person
+) -> None:
+    before = settings(shell)
+    begin(shell, "'echo begun; read -r x; echo heard $x; exit 6'")
+    shell.sees("begun")
+    sandbox.run(["systemctl", "kill", "-s", "KILL", "aios-exec@aios.service"])
+    shell.type("you\r")
+    shell.sees("heard you")
+    shell.sees(SHELL)
+    ended(shell, 6)
+    assert settings(shell) == before
