@@ -1,8 +1,12 @@
 """What all parts of org.aios.Memory1 share: who calls, and whether the memory is for them."""
 
+import sqlite3
+from contextlib import suppress
+
 from aios.config import Config
-from aios.errors import NotAuthorized
+from aios.errors import NotAuthorized, Unavailable
 from aios.interface import Call, Interface
+from aios.memory import search
 from aios.memory.attachments import Attachments
 from aios.memory.database import Database
 from aios.memory.person import Describe, Person, person_of
@@ -41,3 +45,15 @@ class Door(Interface):
                 hint="aios memory export and forget are for what is yours",
             )
         return person
+
+    async def _refresh(self) -> None:
+        """Before a search: what another program has written comes into the word index, which
+        readers cannot change. Where nothing can be written they look without it."""
+        if await self._database.read(_is_behind):
+            with suppress(Unavailable):
+                await self._database.write(search.is_indexed)
+
+
+def _is_behind(connection: sqlite3.Connection) -> bool:
+    (pending,) = connection.execute("SELECT EXISTS (SELECT 1 FROM memory_changes)").fetchone()
+    return bool(pending)

@@ -52,6 +52,7 @@ class Memory(Asked, Keeping, Attaching, Layers):
         given = Options(options, _PAGE)
         await self._person(call, given)
         limit, offset = _page(given)
+        await self._refresh()
         found = await self._database.read(
             lambda db: search.search(db, query, limit=limit, offset=offset)
         )
