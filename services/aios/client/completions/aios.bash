@@ -10,9 +10,13 @@ _aios_requests() {
     aios approvals --json 2>/dev/null | grep -oE '"id": "[0-9A-Z]{26}"' | cut -d '"' -f 4
 }
 
+_aios_jobs() {
+    aios jobs --json 2>/dev/null | grep -oE '"id": "[0-9A-Z]{26}"' | cut -d '"' -f 4
+}
+
 _aios() {
     local current=$2 previous=$3 word command='' action='' i
-    local commands="exec policy approvals approve reject history memory log status"
+    local commands="exec jobs attach cancel confirm policy approvals approve reject history memory log status"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -53,7 +57,13 @@ _aios() {
     esac
     case $command in
     '') word="$commands -m --machine --wait-approval --version --help" ;;
-    exec) word="-m --machine --json --timeout --cwd --profile --wait-approval --help --" ;;
+    exec)
+        word="-m --machine --pty --detach --json --timeout --cwd --profile --session
+            --confirm-within --wait-approval --help --"
+        ;;
+    jobs) word="-m --machine --json --help" ;;
+    attach | cancel) word="$(_aios_jobs) -m --machine --help" ;;
+    confirm) word="$(_aios_jobs) --help" ;;
     policy)
         case $action in
         '') word="check explain cat test suggest diff hook -m --machine --json --help" ;;

@@ -8,10 +8,18 @@ function __aios_requests
     aios approvals --json 2>/dev/null | string match -ar '[0-9A-Z]{26}'
 end
 
+function __aios_jobs
+    aios jobs --json 2>/dev/null | string match -ar '[0-9A-Z]{26}'
+end
+
 complete -c aios -f
-set -l commands exec policy approvals approve reject history memory log status
+set -l commands exec jobs attach cancel confirm policy approvals approve reject history memory log status
 set -l first "not __fish_seen_subcommand_from $commands"
 complete -c aios -n $first -a exec -d 'run one command in a machine, governed'
+complete -c aios -n $first -a jobs -d 'commands that run'
+complete -c aios -n $first -a attach -d 'what a detached one printed and prints'
+complete -c aios -n $first -a cancel -d 'stop one'
+complete -c aios -n $first -a confirm -d 'keep what would be undone'
 complete -c aios -n $first -a policy -d 'what would be decided about a command'
 complete -c aios -n $first -a approvals -d 'commands that wait for a human'
 complete -c aios -n $first -a approve -d 'let one of them run'
@@ -22,12 +30,17 @@ complete -c aios -n $first -a log -d 'the audit'
 complete -c aios -n $first -a status -d 'services, machines and sockets'
 complete -c aios -n $first -l version -d 'the version'
 complete -c aios -l help -d 'help'
-complete -c aios -n "$first; or __fish_seen_subcommand_from exec policy history" \
+complete -c aios -n "$first; or __fish_seen_subcommand_from exec jobs attach cancel policy history" \
     -s m -l machine -xa '(__aios_machines)' -d 'the machine'
 complete -c aios -n "$first; or __fish_seen_subcommand_from exec" -l wait-approval -x \
     -d 'do not ask here; wait so many seconds'
-complete -c aios -n "__fish_seen_subcommand_from exec policy approvals history memory log status" \
+complete -c aios -n "__fish_seen_subcommand_from exec jobs policy approvals history memory log status" \
     -l json -d 'for programs'
+complete -c aios -n "__fish_seen_subcommand_from attach cancel confirm" -a '(__aios_jobs)'
+complete -c aios -n "__fish_seen_subcommand_from exec" -l pty -d 'on this terminal'
+complete -c aios -n "__fish_seen_subcommand_from exec" -l detach -d 'leave it to run'
+complete -c aios -n "__fish_seen_subcommand_from exec" -l session -x -d 'where cd and export hold'
+complete -c aios -n "__fish_seen_subcommand_from exec" -l confirm-within -x -d 'undo it unless confirmed'
 complete -c aios -n "__fish_seen_subcommand_from exec" -l timeout -x -d 'stop it after that'
 complete -c aios -n "__fish_seen_subcommand_from exec" -l cwd -xa '(__fish_complete_directories)'
 complete -c aios -n "__fish_seen_subcommand_from exec" -l profile -xa 'read-only standard full'
