@@ -158,3 +158,42 @@ def test_a_part_is_undone_by_itself(db: sqlite3.Connection) -> None:
             raise ZeroDivisionError
         memories.create(db, "04", memories.Draft.of("four"))
     assert {one.id for one in memories.recent(db, limit=9, offset=0)} == {"01", "04"}
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["ours", "its own"])
+def test_it_stays_valid_for_the_original(path: Path, before: bool) -> None:
+    if before:
+        columns = (
+            "id TEXT PRIMARY KEY, content TEXT NOT NULL, ai_interpretation TEXT,"
+            " priority_score REAL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,"
+            " related_entities TEXT"
+        )
+        original(path, columns=columns).close()
+    with closing(schema.connect(path)) as db:
+        memories.create(db, "01", memories.Draft.of("ours"), memories.Source("m", "me", 1))
+        memories.delete(db, "01")
+    # Its statements, by the order of its columns where it gives no names.
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(
+            "INSERT INTO memories VALUES ('02', 'green canoe', NULL, 0.5, ?, ?, NULL)",
+            (MOMENT, MOMENT),
+        )
+        other.execute("UPDATE memories SET content = 'red canoe', updated_at = ? WHERE id = '02'",
+                      (MOMENT,))  # fmt: skip
+        rows = other.execute("SELECT * FROM memories WHERE content LIKE '%canoe%'").fetchall()
+        assert rows == [("02", "red canoe", None, 0.5, MOMENT, MOMENT, None)]
+        other.execute(
+            "INSERT INTO user_analyses VALUES ('A', 0.1, 0.2, 0.3, 0.4, 0.5, 'calm', ?)", (MOMENT,)
+        )
+        other.execute("INSERT OR REPLACE INTO user_profiles VALUES (1, '{}', ?)", (MOMENT,))
+        other.execute("INSERT OR REPLACE INTO relationship_cache VALUES ('e', '{}', ?)", (MOMENT,))
+        assert other.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    with closing(schema.connect(path)) as db:
+        (found,) = search.search(db, "canoe", limit=5, offset=0)
+        assert (found.id, found.content) == ("02", "red canoe")
+        source = memories.Source("m", "me", 1)
+        assert memories.create(db, "03", memories.Draft.of("red canoe"), source) == "03"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("DELETE FROM memories WHERE id IN ('02', '03')")
+        left = other.execute("SELECT count(*) FROM memory_sources").fetchone()[0]
+        assert left == other.execute("SELECT count(*) FROM memory_texts").fetchone()[0] - before
