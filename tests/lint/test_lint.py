@@ -16,6 +16,7 @@ EXPOSURE = {
     "aios-chat.service": 17,
     "aios-console-notify@.service": 12,
     "aios-exec@.service": 32,
+    "aios-memory-backup.service": 12,
     "aios-memory.service": 8,
     "aios-policy.service": 8,
     "aios-revert.service": 20,
