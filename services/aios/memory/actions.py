@@ -208,7 +208,7 @@ def _pacman(words: list[str]) -> Iterator[Tagged]:
 
 def _package_files(words: list[str]) -> Iterator[Tagged]:
     first = words[0] if words else ""
-    names = _objects(_operands(words, programs.VALUES), "package")
+    names = _objects(_operands(words, frozenset(("--root", "--dbpath"))), "package")
     if first in ("-i", "--install", "-ivh", "-Uvh", "-U", "--upgrade"):
         yield Tagged("install", names, "package")
     elif first in ("-r", "-P", "--remove", "--purge", "-e", "--erase"):

@@ -134,6 +134,7 @@ _JAPANESE_PLACE = re.compile(r"([A-Za-z0-9][\w.-]{0,62})\s*(?:上)?で")
 _QUOTED = re.compile(r"[\"\u201c`']([^\"\u201d`']{2,200})[\"\u201d`']")
 _WORD = re.compile(r"[\w./~@:+*=%-]*[\w/~*+]", re.ASCII)
 _EMPTY = """
+    without denied refused rejected forbidden allowed policy broke broken crashed wrong
     all ever just also again already some any anything something everything thing things stuff
     using used use run ran running runs execute executed done doing do did try tried give show list
     tell remind find me you u machine machines container box host vm server system on in at inside

@@ -56,6 +56,7 @@ _BASES: tuple[tuple[str, str], ...] = (
     ("build compile", "build container-build"),
     ("test", "test"),
     ("search grep", "search package-query"),
+    ("look view inspect", "read log service-status disk process network package-query"),
     ("compress zip archive pack", "archive"),
     ("extract unpack unzip decompress untar uncompress", "extract"),
     ("backup", "backup archive copy"),

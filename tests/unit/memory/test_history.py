@@ -119,7 +119,7 @@ def test_words_are_found_and_nothing_is_left_of_a_row(db: sqlite3.Connection) ->
     assert ids(db, text="WEB server") == [row]
     db.execute("DELETE FROM commands WHERE id = ?", (row,))
     for table in ("command_actions", "command_entities", "command_words", "command_index"):
-        assert db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0  # noqa: S608
+        assert db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
 
 
 def test_time_windows_are_half_open(db: sqlite3.Connection) -> None:
