@@ -47,7 +47,8 @@ async def connected(
     program, *arguments = sandbox._command(
         [entry["command"], *entry["args"]], user=user, machine=machine
     )
-    async with Client(StdioServerParameters(command=program, args=arguments), mode=mode) as client:
+    server = StdioServerParameters(command=program, args=arguments)
+    async with Client(server, mode=mode, read_timeout_seconds=60) as client:
         yield client
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from aios.client import aigpt_import, aigpt_personality, aigpt_server
+from aios.client import aigpt_import, aigpt_personality, aigpt_server, aigpt_store
 from aios.client.aigpt_store import Store, open_store, own_file
 from aios.client.aigpt_text import details, summary
-from aios.client.varlink import UNAVAILABLE, ClientError
+from aios.client.varlink import ClientError
 from aios.errors import AiosError
 from aios.memory.importers import FORMATS
 from aios.memory.memories import DEFAULT_LIMIT, MAX_LIMIT
@@ -165,8 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(result, ensure_ascii=False) if given.json else text, flush=True)
     except (AiosError, ClientError) as error:
         complain(error.message, error.hint)
-        if isinstance(error, ClientError) and error.name == UNAVAILABLE and given.db is None:
-            complain("without the service: aigpt --db FILE")
+        if given.db is None and not Path(aigpt_store.SOCKET).is_socket():
+            complain("where there is no service, a file of one's own does: aigpt --db FILE")
         return FAILED
     except sqlite3.Error as error:
         complain(f"{given.db}: {error}")

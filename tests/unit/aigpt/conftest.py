@@ -36,7 +36,7 @@ def connect(path: Path) -> Connect:
     async def connected(mode: str = "auto", *, layer4: bool = True) -> AsyncIterator[Client]:
         program, *arguments = command(path, *(["--enable-layer4"] if layer4 else []))
         server = StdioServerParameters(command=program, args=arguments, env=ENVIRONMENT)
-        async with Client(server, mode=mode) as client:
+        async with Client(server, mode=mode, read_timeout_seconds=60) as client:
             yield client
 
     return connected
