@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from contextlib import ExitStack
 from functools import partial
 
@@ -10,14 +11,18 @@ from aios.client import screen, streams
 from aios.client.answer import BLOCKED
 from aios.client.job import STOPPING, End, Ends, Job, Left, ends, follow
 from aios.client.streams import Screen, Stream, Tail, copy
+from aios.client.terminal import seconds
 from aios.client.varlink import Connection, Reply, close_all
 from aios.client.wakeup import Wakeup
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
-def run(path: str, call: Connection, reply: Reply, *, detach: bool, pty: bool) -> int:
-    """After Start: the job's exit status. Of a detached one the id is printed."""
+def run(
+    path: str, call: Connection, reply: Reply, *, detach: bool, pty: bool, guarded: bool
+) -> int:
+    """After Start: the job's exit status. Of a detached one the id is printed. guarded: its id is
+    needed before it ends."""
     job = Job(path, str(reply.parameters["job"]), call)
     with ExitStack() as stack:
         stack.callback(job.close)
@@ -26,6 +31,8 @@ def run(path: str, call: Connection, reply: Reply, *, detach: bool, pty: bool) -
             close_all(job_ends)
             print(job.id)
             return 0
+        if guarded:
+            print(f"aios: to keep what it does: aios confirm {job.id}", file=sys.stderr, flush=True)
         return live(job, job_ends, pty=pty, stops=True)
 
 
@@ -54,6 +61,12 @@ def live(job: Job, job_ends: Ends, *, pty: bool, stops: bool) -> int:
 
 def say(end: End) -> None:
     """What its exit status does not."""
+    if by := end.details.get("confirm_by_usec"):
+        left = seconds(max(by - time.time() * 1e6, 0))
+        print(
+            f"aios: undone in {left} unless somebody says: aios confirm {end.details['id']}",
+            file=sys.stderr,
+        )
     if limit := end.details.get("limit"):
         print(f"aios: it ran into its limit: {limit}", file=sys.stderr)
     elif end.details.get("ended") in ("timeout", "oom"):

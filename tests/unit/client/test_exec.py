@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,15 @@ def test_what_ran_into_its_profile(serve: Serve, capfd: pytest.CaptureFixture[st
     started(serve, stderr=b"x: Read-only file system\n", exit_status=1, profile="read-only")
     assert main(["exec", "--", "x"]) == 1
     assert "--profile standard" in capfd.readouterr().err
+
+
+def test_what_has_to_be_confirmed(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    by = int((time.time() + 60.5) * 1e6)
+    service = started(serve, confirm_by_usec=by, id=ID)
+    assert main(["exec", "--confirm-within", "60", "--", "x"]) == 0
+    first, last = capfd.readouterr().err.splitlines()
+    assert first.endswith(f"aios confirm {ID}") and "undone in" in last and ID in last
+    assert service.calls[0]["parameters"]["options"]["confirm_within_usec"] == 60_000_000
 
 
 def test_detached(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:

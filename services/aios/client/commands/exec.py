@@ -60,7 +60,8 @@ def main(name: str, arguments: Sequence[str]) -> int:
         raise ClientError(error.name, error.message, "aios log shows what became of it.") from error
     from aios.client import foreground
 
-    return foreground.run(path, call, reply, detach=given.detach, pty=given.pty)
+    guarded = given.confirm_within is not None
+    return foreground.run(path, call, reply, detach=given.detach, pty=given.pty, guarded=guarded)
 
 
 def _ask(
