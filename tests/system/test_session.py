@@ -41,6 +41,14 @@ def test_where_nobody_can_say(sandbox: Sandbox) -> None:
     assert run(sandbox, "pwd", session="unsure").stdout == "/home/ai\n"
 
 
+def test_a_directory_that_is_gone(sandbox: Sandbox) -> None:
+    sandbox.machine(["mkdir", "-p", "/srv/soon-gone"])
+    run(sandbox, "cd /srv/soon-gone", session="gone")
+    sandbox.machine(["rmdir", "/srv/soon-gone"])
+    assert "/srv/soon-gone is no directory" in run(sandbox, "pwd", session="gone").error
+    assert run(sandbox, "pwd", session="gone").stdout == "/home/ai\n"
+
+
 def test_export_holds_and_is_judged(sandbox: Sandbox) -> None:
     exported = run_approved(sandbox, "export LANG=C COLOR='a b'", session="exports")
     assert exported.status == 0, exported

@@ -20,6 +20,7 @@ REFUSALS = (Denied, ApprovalRejected, ApprovalTimedOut, ApprovalWithdrawn)
 _SHOWN = (
     "id", "decision", "rule", "profile", "ended", "signal", "duration_usec", "cpu_usec",
     "stdout_bytes", "stderr_bytes", "truncated", "unenforced", "profile_blocked",
+    "limit", "session_unchanged",
 )  # fmt: skip
 BLOCKED = (
     "(It ran with profile read-only, which may be why it failed. If the person wants it, run"
@@ -95,6 +96,8 @@ def described(result: Result) -> str:
         lines.append("(no output)")
     if result.details.get("profile_blocked"):
         lines.append(BLOCKED)
+    if reason := result.details.get("session_unchanged"):
+        lines.append(f"(The directory and variables for the next command are as before: {reason})")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aios.caller import Caller
-from aios.errors import AiosError, MachineNotRunning, NoSuchMachine
+from aios.errors import AiosError, InvalidOption, MachineNotRunning, NoSuchMachine
 from aios.exec.admission import Admission, now_usec
 from aios.exec.attachment import attach, share
 from aios.exec.audit import Audit
@@ -52,7 +52,11 @@ class Execution:
             unit = await self._start(live, replace(spec, terminal=streams.terminal))
             result = await self._follow(live, unit)
             with self.admission.not_run(live.job):
-                await self.machine.settle(result, spec)
+                try:
+                    await self.machine.settle(result, spec)
+                except InvalidOption:
+                    self.admission.sessions.lost(live.job.uid, live.job.session, spec.cwd)
+                    raise
             self._finish(live, result)
         except asyncio.CancelledError:
             if live.cause is not None:

@@ -85,6 +85,12 @@ class Sessions:
             return State()
         return found
 
+    def lost(self, uid: int, session: str, cwd: str) -> None:
+        """Nobody can enter `cwd` any more: a session that is there goes home."""
+        kept = self.state(uid, session) if session else State()
+        if cwd and kept.cwd == cwd:
+            self._keep(uid, session, State("", kept.env, kept.previous))
+
     def after(
         self,
         uid: int,

@@ -163,6 +163,16 @@ def test_what_ended_otherwise_leaves_nothing(tmp_path: Path) -> None:
     assert sessions.state(1, "s") == State()
 
 
+def test_a_directory_that_is_gone(tmp_path: Path) -> None:
+    sessions = Sessions(tmp_path)
+    sessions.after(1, "s", "export B=1; cd /opt", State(), 0)
+    sessions.lost(1, "s", "/srv")
+    sessions.lost(1, "", "")
+    assert sessions.state(1, "s").cwd == "/opt"
+    sessions.lost(1, "s", "/opt")
+    assert sessions.state(1, "s") == State("", {"B": "1"})
+
+
 def test_the_environment_says_where_it_is() -> None:
     assert SRV.environment() == {"A": "x", "DIR": "/opt/app", "PWD": "/srv", "OLDPWD": "/tmp"}
     assert State.of("/srv", SRV.environment()) == SRV
