@@ -24,6 +24,7 @@ class Weights:
     that after `half_life_days`. 0 switches them off."""
 
     near: float = 0.35
+    named: float = 1.0
     speaker: float = 1.8
     conversation: float = 0.15
     says_when: float = 1.0
@@ -117,10 +118,11 @@ def _score(
             score += rarity * times * (1 + _SATURATION) / (times + own)
         elif term in one.near:
             score += weights.near * rarity * (1 + _SATURATION) / (1 + around)
+    if names and (named := names.intersection(one.speaker.split())):
+        score += weights.named * sum(asked.rarity[name] for name in named)
+        score *= weights.speaker
     if one.conversation is not None:
         score += weights.conversation * together[one.conversation]
-    if names and not names.isdisjoint(one.speaker.split()):
-        score *= weights.speaker
     score *= 1 - _NOD * math.exp(-words / _SHORT)
     if asked.when and not _TIMES.isdisjoint(one.content.split()):
         score += weights.says_when

@@ -18,7 +18,7 @@ _IRREGULAR = """
     done does; draw drew drawn; dream dreamt; drink drank drunk; drive drove driven; eat ate
     eaten; fall fell fallen; feed fed; feel felt; fight fought; find found; flee fled; fly flew
     flown; forbid forbade forbidden; forget forgot forgotten; forgive forgave forgiven; freeze
-    froze frozen; get got gotten; give gave given; go went gone; grow grew grown; hang hung;
+    froze frozen; get got gotten; give gave given; go goes went gone; grow grew grown; hang hung;
     have had has; hear heard; hide hid hidden; hold held; keep kept; know knew known; lay laid;
     lead led; lean leant; leap leapt; learn learnt; leave left; lend lent; lose lost; make made;
     mean meant; meet met; mistake mistook mistaken; pay paid; prove proven; ride rode ridden;
@@ -30,7 +30,7 @@ _IRREGULAR = """
     teach taught; tear tore torn; tell told; think thought; throw threw thrown; understand
     understood; wake woke woken; wear wore worn; weave wove woven; win won; write wrote written;
     child children; foot feet; goose geese; man men; mouse mice; person people persons; tooth
-    teeth; woman women; knife knives; life lives; wife wives; leaf leaves; shelf shelves; half
+    teeth; woman women; knife knives; life lives; wife wives;  shelf shelves; half
     halves; wolf wolves; loaf loaves; good better best; bad worse worst; mom mum mother mommy
     mummy; dad father daddy; photo photograph pic picture; movie film; kid kids child; tv
     television; bike bicycle; fridge refrigerator; gym gymnasium; vet veterinarian; exam
@@ -68,7 +68,12 @@ def stem(word: str) -> str:
     """Of one word, folded."""
     if not _PLAIN.fullmatch(word):
         return word
-    return _derived(_inflected(_REGULAR.get(word, word)))
+    return _derived(_inflected(_regular(_regular(word))))
+
+
+def _regular(word: str) -> str:
+    """One step: children → child, and child → kid."""
+    return _REGULAR.get(word) or _REGULAR.get(word.removesuffix("s"), word)
 
 
 def _measure(stem: str) -> int:
