@@ -4,11 +4,10 @@ where JSON-RPC wants an error, and with the end of input everything that is stil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
-from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp_types import (
     INVALID_REQUEST,
@@ -21,6 +20,10 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
+if TYPE_CHECKING:
+    # The SDK's names for what its stdio gives; not part of what it promises to keep.
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
+
 CANCELLED = "notifications/cancelled"
 GRACE_SECONDS = 30.0
 """For what is unanswered when the input ends: a service that hangs must leave no orphan."""
@@ -31,7 +34,7 @@ Incoming = SessionMessage | Exception
 class Answers:
     """The writing side; knows which requests have no answer yet."""
 
-    def __init__(self, writing: WriteStream[SessionMessage]) -> None:
+    def __init__(self, writing: "WriteStream[SessionMessage]") -> None:
         self._writing = writing
         self._open: dict[int | str, int] = {}
         self._settled = anyio.Event()
@@ -74,7 +77,7 @@ class Answers:
 
 @asynccontextmanager
 async def wire(
-    reading: ReadStream[Incoming], writing: WriteStream[SessionMessage]
+    reading: "ReadStream[Incoming]", writing: "WriteStream[SessionMessage]"
 ) -> AsyncIterator[tuple[MemoryObjectReceiveStream[Incoming], Answers]]:
     """The two streams for the SDK's server."""
     answers = Answers(writing)
