@@ -8,6 +8,13 @@ from governed import chain, end, events, kill_exec, owed, run, started, units, u
 from jobs import act, acting, go_on, told
 from sandbox import Sandbox
 
+CHAINS = [
+    sorted(["requested", "decided", "started", "finished"]),
+    sorted(["requested", "decided", "finished"]),
+    sorted(["requested", "finished"]),
+]
+"""Of a command that ran; of one that came no further than that, when exec was killed."""
+
 
 def stored(sandbox: Sandbox) -> str:
     return sandbox.sh("systemctl show -P NFileDescriptorStore aios-exec@aios.service")
@@ -112,7 +119,7 @@ tell([read_all(stdout).decode(), wait({job!r})["exit_status"]])
 
 def test_kills_under_load(sandbox: Sandbox) -> None:
     """16 callers and exec killed at random moments: what ran has its records, and ran once."""
-    marker = "/var/tmp/kills-load"
+    marker = "/var/tmp/ids"
     program = "/usr/local/bin/append-id"
     script = f"""
 rm -f {marker}
@@ -161,8 +168,8 @@ chmod 755 {program}
     ran = set()
     for of_job in records.values():
         command = of_job.pop("command")
-        assert "finished" in of_job.values(), command
-        assert sorted(of_job.values()) == sorted(set(of_job.values())), command
+        seen = sorted(of_job.values())
+        assert seen in CHAINS, (command, seen)
         if "started" in of_job.values():
             ran.add(command.split()[1])
     assert set(made) <= ran, "it ran without a record"

@@ -1,7 +1,7 @@
 """The streams of a job of Start: real descriptors, back-pressure, a terminal."""
 
 import pytest
-from governed import approve, end, pending, run, start, units, until
+from governed import approve, end, kill_exec, pending, run, start, units, until
 from jobs import act, acting, go_on, told
 from sandbox import Sandbox
 
@@ -33,6 +33,7 @@ tell(wait(job))
 
 def test_a_slow_reader_slows_the_command(sandbox: Sandbox) -> None:
     """An endless producer, a reader at 64 KiB/s, then Cancel: memory stays flat."""
+    kill_exec(sandbox)  # the figure is of its whole life
     script = """
 job, stdin, stdout, stderr = start("seq inf")
 for step in range(32):
@@ -102,7 +103,9 @@ def until(text):
 @pytest.mark.parametrize("profile", ["read-only", "full"])
 def test_a_terminal(sandbox: Sandbox, profile: str) -> None:
     command = "stty size; tty; echo $TERM; cat; stty size"
-    script = TERMINAL + f"""
+    script = (
+        TERMINAL
+        + f"""
 job, stdin, stdout, stderr = start({command!r}, pty=True, rows=33, columns=99,
                                    profile={profile!r}, env={{"TERM": "xterm"}})
 first = until(b"xterm")
@@ -112,6 +115,7 @@ call("Exec1.Job.Resize", object=job, rows=10, columns=20)
 os.write(stdin, b"\\x04")
 tell([first, read_all(stdout).decode(), wait(job)])
 """
+    )
     client = acting(sandbox, script)
     approve(sandbox, pending(sandbox, command))
     first, rest, answer = told(client)
@@ -123,7 +127,9 @@ tell([first, read_all(stdout).decode(), wait(job)])
 
 def test_keys_are_signals(sandbox: Sandbox) -> None:
     command = "trap 'echo stopped' TSTP; echo ready; while :; do sleep 0.1; done"
-    script = TERMINAL + f"""
+    script = (
+        TERMINAL
+        + f"""
 job, stdin, stdout, stderr = start({command!r}, pty=True, profile="read-only")
 until(b"ready")
 os.write(stdin, b"\\x1a")
@@ -131,17 +137,21 @@ until(b"stopped")
 os.write(stdin, b"\\x03")
 tell(wait(job))
 """
+    )
     client = acting(sandbox, script)
     approve(sandbox, pending(sandbox, command))
     assert told(client)["details"]["signal"] == 2
 
 
 def test_a_terminal_that_hangs_up_ends_its_job(sandbox: Sandbox) -> None:
-    script = TERMINAL + """
+    script = (
+        TERMINAL
+        + """
 job, stdin, stdout, stderr = start("echo ready; sleep 4802", pty=True)
 until(b"ready")
 tell(job)
 """
+    )
     client = acting(sandbox, script)
     job = told(client)
     client.communicate(timeout=20)
