@@ -238,7 +238,8 @@ def _tags(rest: str) -> tuple[tuple[str, ...], frozenset[str]]:
             used |= {word for word in (words[0], words[-1]) if word.isalpha()}
             # Its inner words may name what it was done to.
             left = left.replace(match[0], " ".join(words[1:-1]), 1)
-    for word in re.findall(r"[\w'-]+", left):
+    # Not the names in a path: /etc/group is no question about groups.
+    for word in re.findall(r"(?<![\w./~-])[\w'-]+(?![\w/]|\.\w)", left):
         if word in VERBS:
             said.append(VERBS[word])
             weak = weak and (word in WEAK or not VERBS[word])
