@@ -7,6 +7,7 @@ plain word, so that a command is still read as the same command.
 """
 
 import re
+from collections.abc import Callable
 
 MARK = "REDACTED"
 
@@ -113,14 +114,11 @@ _WORDS = frozenset(_PROSE.split())
 
 def redact(text: str) -> str:
     """The text without the secrets that it shows. Twice is as once."""
-    text = _PRIVATE_KEY.sub(lambda found: f"-----{found['kind']} {MARK}-----", text)
-    text = _PIPED.sub(_second, text)
-    for pattern in (_URL_PASSWORD, _URL_PARAMETER, _TOOLS, _OPTION, _ASSIGNED):
-        text = pattern.sub(_second, text)
-    text = _HEADER.sub(_header, text)
-    text = _SAID.sub(_prose, text)
-    text = _JAPANESE.sub(_second, text)
-    return _TOKENS.sub(MARK, text)
+    folded = text.casefold()
+    for hints, pattern, replace in _RULES:
+        if any(hint in folded for hint in hints):
+            text = pattern.sub(replace, text)
+    return text
 
 
 def _second(found: "re.Match[str]") -> str:
@@ -144,3 +142,39 @@ def _quoted(value: str) -> str:
     """The mark, in the value's own quotes."""
     quote = value[0] if value[0] in "\"'" and value[-1] == value[0] and len(value) > 1 else ""
     return f"{quote}{MARK}{quote}"
+
+
+def _private_key(found: "re.Match[str]") -> str:
+    return f"-----{found['kind']} {MARK}-----"
+
+
+def _token(_found: "re.Match[str]") -> str:
+    return MARK
+
+
+_NAMED = ("pass", "pw", "psk", "secret", "token", "key", "credential")
+_RULES: tuple[tuple[tuple[str, ...], "re.Pattern[str]", Callable[["re.Match[str]"], str]], ...] = (
+    (("private key",), _PRIVATE_KEY, _private_key),
+    (("echo", "printf"), _PIPED, _second),
+    (("://",), _URL_PASSWORD, _second),
+    (("?", "&"), _URL_PARAMETER, _second),
+    (
+        ("sshpass", "mysql", "mariadb", "curl", "wget", "http", "redis-cli", "login", "openssl",
+         "smbclient", "ldap"),
+        _TOOLS, _second,
+    ),
+    (_NAMED, _OPTION, _second),
+    (_NAMED, _ASSIGNED, _second),
+    (("authorization", "x-", "private-token", "api-key", "cookie", "bearer"), _HEADER, _header),
+    (_NAMED, _SAID, _prose),
+    (("パスワード", "暗証番号", "秘密鍵",
+      "トークン", "合言葉"), _JAPANESE, _second),
+    (
+        ("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-",
+         "glcbt-", "glptt-", "glft-", "glsoat-", "akia", "asia", "abia", "acca", "aiza", "ya29.",
+         "xox", "xapp-", "_live_", "_test_", "whsec_", "npm_", "pypi-", "dop_v1_", "hf_", "hvs.",
+         "hvb.", "hvr.", "tskey-", "sg.", "age-secret-key", "eyj", ":aa"),
+        _TOKENS, _token,
+    ),
+)  # fmt: skip
+"""A pattern is only tried where one of its words stands: most texts have none."""
