@@ -23,9 +23,9 @@ from aios.memory.words import QUESTION_WORDS, asked, fold, is_opening, match, te
 
 WEIGHTS = Weights()
 CANDIDATES = 150
-BUDGET = 40_000
+BUDGET = 25_000
 """Places of words in the index that a search looks at to find candidates: the rarest words find
-them, and the common ones only help to order them."""
+them, and the common ones only help to order them. Where all are common, the newest of them."""
 _NAME = re.compile(r"\b[^\W\d_a-z]\w+")
 _COLUMNS = {"content": 1.0, "near": 0.35, "speaker": 2.0}
 _SAID_LATER = timedelta(days=7)
@@ -193,8 +193,9 @@ def _candidates(
     for term, rarity in finding.items():
         for column, weight in _COLUMNS.items():
             for (number,) in connection.execute(
-                "SELECT rowid FROM memory_words WHERE memory_words MATCH ?",
-                (f"{column} : ({match([term])})",),
+                "SELECT rowid FROM memory_words WHERE memory_words MATCH ?"
+                " ORDER BY rowid DESC LIMIT ?",
+                (f"{column} : ({match([term])})", BUDGET),
             ):
                 weights[number] += weight * rarity
     best = heapq.nlargest(limit, weights, key=lambda number: (weights[number], number))
