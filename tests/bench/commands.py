@@ -27,7 +27,8 @@ from aios.memory import answers, history, questions, schema
 NOW = datetime(2026, 5, 14, 16, 20, tzinfo=UTC)  # a Thursday
 MACHINES = ("aios", "aios-dev", "aios-prod", "workspace", "web1")
 PACKAGES = ("nginx", "htop", "postgresql", "redis-server", "vim", "ripgrep", "docker.io", "git",
-            "nodejs", "curl", "tmux", "ffmpeg", "python3-venv", "certbot", "haproxy", "jq")  # fmt: skip
+            "nodejs", "curl", "tmux", "ffmpeg", "python3-venv", "certbot", "haproxy",
+                "jq")  # fmt: skip
 UNITS = ("nginx", "postgresql", "redis-server", "docker", "ssh", "cron", "haproxy", "grafana")
 CONFIGS = ("/etc/nginx/nginx.conf", "/etc/ssh/sshd_config", "/etc/hosts", "/etc/fstab",
            "/etc/postgresql/15/main/pg_hba.conf", "/etc/haproxy/haproxy.cfg")  # fmt: skip
@@ -85,7 +86,8 @@ def made(random_: random.Random, count: int) -> list[Fact]:
         at = at if at < NOW else at - timedelta(days=1)
         facts.append(Fact(f"c{number}", kind, thing, random_.choice(templates).format(thing),
                           random_.choice(MACHINES), at,
-                          random_.choice((1, 2, 100, 127)) if random_.random() < 0.12 else 0))  # fmt: skip
+                          random_.choice((1, 2, 100,
+                              127)) if random_.random() < 0.12 else 0))  # fmt: skip
     return sorted(facts, key=lambda fact: fact.at)
 
 
@@ -104,10 +106,12 @@ FIXED: tuple[tuple[str, datetime, datetime], ...] = (
     ("this month", MONTH, NOW), ("the day before yesterday", TODAY - 2 * DAY, TODAY - DAY),
     ("this morning", TODAY, TODAY + DAY / 2), ("on Monday", WEEK, WEEK + DAY),
     ("since Tuesday", WEEK + DAY, NOW), ("yesterday afternoon", TODAY - DAY / 2, TODAY - DAY / 4),
-    ("last night", TODAY - DAY / 4, TODAY + DAY / 4), ("two days ago", TODAY - 2 * DAY, TODAY - DAY),
+    ("last night", TODAY - DAY / 4, TODAY + DAY / 4), ("two days ago", TODAY - 2 * DAY,
+        TODAY - DAY),
     ("in the last 3 days", NOW - 3 * DAY, NOW), ("past 24 hours", NOW - DAY, NOW),
     ("last weekend", WEEK - 2 * DAY, WEEK), ("over the weekend", WEEK - 2 * DAY, WEEK),
-    ("on 3 May", MONTH + 2 * DAY, MONTH + 3 * DAY), ("on May 3rd", MONTH + 2 * DAY, MONTH + 3 * DAY),
+    ("on 3 May", MONTH + 2 * DAY, MONTH + 3 * DAY), ("on May 3rd", MONTH + 2 * DAY,
+        MONTH + 3 * DAY),
     ("between 4 May and 8 May", MONTH + 3 * DAY, MONTH + 8 * DAY), ("in March",
      TODAY.replace(month=3, day=1), TODAY.replace(month=4, day=1)), ("in April 2026", LAST_MONTH,
      MONTH), ("2026-05-11", WEEK, WEEK + DAY), ("a week ago", TODAY - 7 * DAY, TODAY - 6 * DAY),
@@ -115,8 +119,10 @@ FIXED: tuple[tuple[str, datetime, datetime], ...] = (
     ("between Monday and Wednesday", WEEK, WEEK + 3 * DAY), ("先週", WEEK - 7 * DAY, WEEK),
     ("earlier today", TODAY, NOW), ("from 1 May to 5 May", MONTH, MONTH + 5 * DAY),
     ("before 1 February", TODAY.replace(year=2025), TODAY.replace(month=2, day=1)),
-    ("tuesday morning", WEEK + DAY, WEEK + DAY * 1.5), ("5 days ago", TODAY - 5 * DAY, TODAY - 4 * DAY),
-    ("on the 9th", MONTH + 8 * DAY, MONTH + 9 * DAY), ("Tuesday last week", WEEK - 6 * DAY, WEEK - 5 * DAY),
+    ("tuesday morning", WEEK + DAY, WEEK + DAY * 1.5), ("5 days ago", TODAY - 5 * DAY,
+        TODAY - 4 * DAY),
+    ("on the 9th", MONTH + 8 * DAY, MONTH + 9 * DAY), ("Tuesday last week", WEEK - 6 * DAY,
+        WEEK - 5 * DAY),
 )  # fmt: skip
 
 PLAIN: dict[str, tuple[str, ...]] = {
@@ -128,7 +134,8 @@ PLAIN: dict[str, tuple[str, ...]] = {
                 "{w} {m} installed packages"),
     "remove": ("What did I remove {m} {w}?", "which packages did i uninstall {m} {w}",
                "what did we get rid of {m} {w}", "anything purged {m} {w}?",
-               "packages removed {w} {m}", "what got kicked out {m} {w}", "deleted packages {m} {w}",
+               "packages removed {w} {m}", "what got kicked out {m} {w}",
+                   "deleted packages {m} {w}",
                "Which programs were uninstalled {w} {m}?"),
     "upgrade": ("when did i upgrade {m} {w}", "Did I bring {m2} up to date {w}?",
                 "updates {m} {w}", "what upgrades ran {m} {w}"),
@@ -204,15 +211,24 @@ class Asked:
     held_out: bool
 
 
-Keep = Callable[[Fact], bool]
+Keep = Callable[[Fact, str], bool]
+
+
+def _is(kind: str, *, failed: bool = False, thing: bool = False) -> Keep:
+    def keep(fact: Fact, about: str) -> bool:
+        return (
+            kind in ("", fact.kind)
+            and (not failed or fact.status != 0)
+            and (not thing or fact.thing == about)
+        )
+
+    return keep
 
 
 def asked(random_: random.Random, facts: list[Fact], each: int) -> list[Asked]:
     found: list[Asked] = []
 
-    def ask(
-        phrases: tuple[str, ...], keep: Callable[[Fact, str], bool], kind: str, mode: str
-    ) -> None:
+    def ask(phrases: tuple[str, ...], keep: Keep, kind: str, mode: str) -> None:
         for place, phrase in enumerate(phrases):
             for _ in range(each):
                 _one(
@@ -227,20 +243,20 @@ def asked(random_: random.Random, facts: list[Fact], each: int) -> list[Asked]:
                 )
 
     for kind, phrases in PLAIN.items():
-        ask(phrases, lambda f, t, kind=kind: f.kind == kind, kind, "set")
-    ask(FAILED, lambda f, t: f.status != 0, "", "set")
+        ask(phrases, _is(kind), kind, "set")
+    ask(FAILED, _is("", failed=True), "", "set")
     for kind, phrases in FAILED_KIND.items():
-        ask(phrases, lambda f, t, kind=kind: f.kind == kind and f.status != 0, kind, "set")
+        ask(phrases, _is(kind, failed=True), kind, "set")
     for kind, phrases in COUNT.items():
-        ask(phrases, lambda f, t, kind=kind: f.kind == kind and f.thing == t, kind, "set")
+        ask(phrases, _is(kind, thing=True), kind, "set")
     for kind, phrases in LAST.items():
-        ask(phrases, lambda f, t, kind=kind: f.kind == kind and f.thing == t, kind, "last")
+        ask(phrases, _is(kind, thing=True), kind, "last")
     return found
 
 
 def _one(
     random_: random.Random, facts: list[Fact], found: list[Asked], phrase: str,
-    keep: Callable[[Fact, str], bool], *, held_out: bool, mode: str, kind: str,
+    keep: Keep, *, held_out: bool, mode: str, kind: str,
 ) -> None:  # fmt: skip
     for _ in range(60):
         window, since, until = random_.choice(FIXED)
@@ -292,7 +308,7 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=4, help="questions for each phrasing")
     parser.add_argument("--missed", action="store_true", help="show what was, held out or not")
     given = parser.parse_args()
-    random_ = random.Random(given.seed)  # noqa: S311 - nothing secret
+    random_ = random.Random(given.seed)
     facts = made(random_, given.rows)
     with (
         TemporaryDirectory() as directory,

@@ -70,6 +70,8 @@ complete -c aios -n "__fish_seen_subcommand_from history" -l until -xa 'today ye
 complete -c aios -n "__fish_seen_subcommand_from history" -l action -xa 'install remove upgrade write read'
 complete -c aios -n "__fish_seen_subcommand_from history" -l object -x
 complete -c aios -n "__fish_seen_subcommand_from history" -l failed
+complete -c aios -n "__fish_seen_subcommand_from history" -l outcome -xa 'ok failed'
+complete -c aios -n "__fish_seen_subcommand_from history" -l session -x
 complete -c aios -n "__fish_seen_subcommand_from history" -l everyone
 complete -c aios -n "__fish_seen_subcommand_from approvals" -a 'grants revoke'
 complete -c aios -n "__fish_seen_subcommand_from approvals" -l watch -d 'ask about each as it comes'
