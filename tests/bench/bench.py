@@ -61,8 +61,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/bench/run")
     parser.add_argument("name", choices=names)
     parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--commands", type=int, help="exec: between two looks at its memory")
     arguments = parser.parse_args()
-    for figure in importlib.import_module(arguments.name).figures():
+    module = importlib.import_module(arguments.name)
+    if arguments.commands:
+        module.COMMANDS = arguments.commands  # type: ignore[attr-defined]
+    for figure in module.figures():
         if arguments.json:
             print(json.dumps(asdict(figure)), flush=True)
         else:

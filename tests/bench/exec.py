@@ -1,69 +1,228 @@
-"""A governed command (client → policy → audit → unit → output) beside plain systemd-run, in a
-sandbox of its own. Like with like: `standard` beside a plain systemd-run, `read-only` beside one
-with a mount namespace.
+"""A governed command (client → policy → audit → unit → output) beside its peers, in a sandbox of
+its own. Like with like: `standard` beside a plain systemd-run, `read-only` beside one with a mount
+namespace. The rounds of all are interleaved: who else uses the computer disturbs each as much.
 """
 
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sandbox import Sandbox
 
 from bench import Figure, spread
 
 ROUNDS = 60
-# Runs in the sandbox, as root: milliseconds of each round, as JSON.
-MEASURE = """
-import json, subprocess, sys, time
+AT_ONCE = 64
+COMMANDS = 1000
+"""Between the two looks at the services' memory (--commands)."""
+SERVICES = ("exec@aios", "policy", "memory")
+
+# Each runs in the sandbox, as root, and prints JSON. Times are milliseconds.
+COMMON = """
+import json, os, pathlib, statistics, subprocess, sys, threading, time
 sys.path.insert(0, "/usr/lib/aios/client")
 from aios.client.varlink import Connection
 
-rounds = int(sys.argv[1])
+def run(connection, command):
+    reply = connection.call("org.aios.Exec1.Run", {"command": command, "options": {}})
+    reply = getattr(reply, "parameters", reply)
+    assert reply["exit_status"] == 0, reply
 
-def timed(work):
-    work()
-    values = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        values.append((time.perf_counter() - start) * 1000)
-    return values
-
-def governed(command):
-    connection = Connection("/run/aios/exec/aios.sock")
-    def work():
-        reply = connection.call("org.aios.Exec1.Run", {"command": command, "options": {}})
-        assert reply["exit_status"] == 0, reply
-    return timed(work)
+def connect():
+    return Connection("/run/aios/exec/aios.sock")
 
 def process(*argv):
-    return timed(lambda: subprocess.run(argv, check=True, stdout=subprocess.DEVNULL))
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+
+def cpu():
+    # Of all that runs in the sandbox, its machine included.
+    words = pathlib.Path("/sys/fs/cgroup/cpu.stat").read_text().split()
+    return int(words[words.index("usage_usec") + 1]) / 1000
 
 plain = ["systemd-run", "-q", "-M", "aios", "--pipe", "--wait", "--collect"]
 confined = [*plain, "-p", "ProtectSystem=strict", "-p", "ProtectHome=read-only", "-p", "User=ai"]
+leader = subprocess.run(["machinectl", "show", "aios", "-P", "Leader"], text=True, check=True,
+                        stdout=subprocess.PIPE).stdout.strip()
+"""
+
+WARM = (
+    COMMON
+    + """
+kept = connect()
+peers = {
+    "governed, notify (standard)": lambda: run(kept, "mkdir -p /tmp"),
+    "systemd-run -M": lambda: process(*plain, "mkdir", "-p", "/tmp"),
+    "governed, auto_allow (read-only)": lambda: run(kept, "true"),
+    "systemd-run -M, mount namespace": lambda: process(*confined, "true"),
+    "aios exec, a fresh process": lambda: process("aios", "exec", "--", "mkdir", "-p", "/tmp"),
+    "machinectl shell": lambda: process("machinectl", "-q", "shell", "aios", "/bin/true"),
+    "nsenter -a": lambda: process("nsenter", "-t", leader, "-a", "true"),
+}
+times, used = {name: [] for name in peers}, dict.fromkeys(peers, 0.0)
+for round_ in range(int(sys.argv[1]) + 1):
+    for name, work in peers.items():
+        begin, before = time.perf_counter(), cpu()
+        work()
+        if round_:
+            times[name].append((time.perf_counter() - begin) * 1000)
+            used[name] += cpu() - before
+print(json.dumps([times, used]))
+"""
+)
+
+TOGETHER = (
+    COMMON
+    + """
+count = int(sys.argv[1])
+connections = [connect() for _ in range(count)]
+
+def together(works):
+    threads = [threading.Thread(target=work) for work in works]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return count / (time.perf_counter() - begin)
+
+rates = {"governed": [], "systemd-run -M": []}
+for round_ in range(4):
+    ours = together([lambda c=c: run(c, "mkdir -p /tmp") for c in connections])
+    theirs = together([lambda: process(*plain, "mkdir", "-p", "/tmp")] * count)
+    if round_:
+        rates["governed"].append(ours)
+        rates["systemd-run -M"].append(theirs)
+print(json.dumps(rates))
+"""
+)
+
+# The unit's own time stamps are of the clock that time.monotonic() reads.
+COLD = (
+    COMMON
+    + """
+def stamp(name):
+    said = subprocess.run(["systemctl", "show", "-P", name, "aios-exec@aios.service"], text=True,
+                          check=True, stdout=subprocess.PIPE).stdout
+    return int(said) / 1000
+
+found = {name: [] for name in ("first reply", "until it is started", "until it is ready",
+                               "from then to the reply", "python3 -c 'import dbus_next.aio'")}
+run(connect(), "true")
+for _ in range(7):
+    process("systemctl", "stop", "aios-exec@aios.service")
+    begin = time.monotonic() * 1000
+    run(connect(), "mkdir -p /tmp")
+    end = time.monotonic() * 1000
+    started = stamp("ExecMainStartTimestampMonotonic")
+    ready = stamp("ActiveEnterTimestampMonotonic")
+    parts = (end - begin, started - begin, ready - started, end - ready)
+    begin = time.monotonic() * 1000
+    process("/usr/lib/aios/venv/bin/python3", "-I", "-c", "import dbus_next.aio")
+    for name, value in zip(found, (*parts, time.monotonic() * 1000 - begin)):
+        found[name].append(value)
+print(json.dumps(found))
+"""
+)
+
+MEMORY = (
+    COMMON
+    + """
+def resident(unit):
+    pid = subprocess.run(["systemctl", "show", "-P", "MainPID", f"aios-{unit}.service"], text=True,
+                         check=True, stdout=subprocess.PIPE).stdout.strip()
+    words = pathlib.Path(f"/proc/{pid}/status").read_text().split()
+    return int(words[words.index("VmRSS:") + 1]) / 1024
+
+kept = connect()
+count, units = int(sys.argv[1]), sys.argv[2:]
+for _ in range(50):
+    run(kept, "true")
+before = {unit: resident(unit) for unit in units}
+for _ in range(count):
+    run(kept, "true")
+print(json.dumps([before, {unit: resident(unit) for unit in units}]))
+"""
+)
+
+STREAM = (
+    COMMON
+    + """
+def through(*argv):
+    begin = time.perf_counter()
+    process(*argv, "head", "-c", "1073741824", "/dev/zero")
+    return 1024 / (time.perf_counter() - begin)
+
 print(json.dumps({
-    "governed, auto_allow (read-only)": governed("true"),
-    "governed, notify (standard)": governed("mkdir -p /tmp"),
-    "aios exec, a fresh process": process("aios", "exec", "--", "true"),
-    "systemd-run -M": process(*plain, "true"),
-    "systemd-run -M, mount namespace": process(*confined, "true"),
+    "aios exec": through("aios", "exec", "--"),
+    "systemd-run --pipe": through(*plain),
 }))
 """
+)
 
 
 def figures() -> Iterator[Figure]:
     sandbox = Sandbox("bench")
     sandbox.install("--", "true")
+
+    def ask(script: str, *arguments: object) -> Any:
+        words = [str(argument) for argument in arguments]
+        said = sandbox.run(
+            ["/usr/lib/aios/venv/bin/python3", "-I", "-", *words], input=script, timeout=3600
+        )
+        return json.loads(said.stdout)
+
     try:
-        measured = json.loads(sandbox.python(MEASURE, str(ROUNDS)))
+        yield from _warm(*ask(WARM, ROUNDS))
+        yield from _together(ask(TOGETHER, AT_ONCE))
+        yield from _cold(ask(COLD))
+        yield from _stream(ask(STREAM))
+        yield from _memory(*ask(MEMORY, COMMANDS, *SERVICES))
     finally:
         sandbox.install("--down")
-    for name, values in measured.items():
+
+
+def _warm(times: Mapping[str, Sequence[float]], used: Mapping[str, float]) -> Iterator[Figure]:
+    for name, values in times.items():
         yield from spread(name, values, "ms")
-    median = {name: statistics.median(values) for name, values in measured.items()}
+        yield Figure(f"{name}, CPU of everything", used[name] / len(values), "ms")
+    median = {name: statistics.median(values) for name, values in times.items()}
     for ours, peer in (
         ("governed, notify (standard)", "systemd-run -M"),
         ("governed, auto_allow (read-only)", "systemd-run -M, mount namespace"),
-        ("aios exec, a fresh process", "systemd-run -M, mount namespace"),
+        ("governed, auto_allow (read-only)", "governed, notify (standard)"),
+        ("aios exec, a fresh process", "systemd-run -M"),
+        ("aios exec, a fresh process", "machinectl shell"),
+        ("aios exec, a fresh process", "nsenter -a"),
     ):
         yield Figure(f"{ours} / {peer}", median[ours] / median[peer], "x")
+
+
+def _together(rates: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
+    median = {name: statistics.median(values) for name, values in rates.items()}
+    for name, value in median.items():
+        yield Figure(f"{AT_ONCE} at once: {name}", value, "/s")
+    ratio = median["governed"] / median["systemd-run -M"]
+    yield Figure(f"{AT_ONCE} at once: governed / systemd-run -M", ratio, "x")
+
+
+def _cold(found: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
+    median = {name: statistics.median(values) for name, values in found.items()}
+    for name, value in median.items():
+        yield Figure(f"cold start: {name}, median", value, "ms")
+    first, *_, bare = median.values()
+    yield Figure("cold start / import dbus_next.aio", first / bare, "x")
+
+
+def _stream(rates: Mapping[str, float]) -> Iterator[Figure]:
+    for name, rate in rates.items():
+        yield Figure(f"1 GiB through a pipe: {name}", rate, "MiB/s")
+    ours, theirs = rates.values()
+    yield Figure("1 GiB through a pipe: aios exec / systemd-run --pipe", ours / theirs, "x")
+
+
+def _memory(before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[Figure]:
+    for unit, value in before.items():
+        yield Figure(f"aios-{unit}, resident", value, "MiB")
+        yield Figure(f"aios-{unit}, grown by {COMMANDS} commands", after[unit] - value, "MiB")

@@ -33,6 +33,6 @@ def test_the_chain_goes_on(sandbox: Sandbox) -> None:
         sandbox.run(["tee", HEAD], input=left)
         run(sandbox, "true")
     records = chain(sandbox)
-    assert len(records) == before + 4 * 5
+    assert len(records) >= before + 4 * 5
     for (number, _, last), (following, previous, _) in itertools.pairwise(records):
         assert (following, previous) == (number + 1, last)

@@ -8,9 +8,10 @@ from sandbox import PYTHON, Sandbox
 # As exec does it, over a link of its own: the unit, and what is left of it.
 CANCEL = """
 import asyncio, json, os, sys
+from aios.exec.limits import Limits
 from aios.exec.link import Link
 from aios.exec.profile import DEFAULTS, Name, Profile
-from aios.exec.spec import Spec, streams
+from aios.exec.spec import Spec, descriptors
 from aios.exec.unit import MANAGER, Unit
 from aios.ids import new_id
 
@@ -19,10 +20,10 @@ async def main(command):
     await link.call(MANAGER, "Subscribe")
     unit = Unit(link, new_id())
     spec = Spec(command=command, profile=Profile(Name.STANDARD, DEFAULTS[Name.STANDARD]),
-                account="root", cwd="", env={}, timeout_usec=60_000_000)
+                account="root", cwd="", env={}, limits=Limits())
     read_end, write_end = os.pipe()
     with open("/dev/null", "w") as null:
-        await unit.start([*spec.properties(), *streams(write_end, null.fileno())])
+        await unit.start([*spec.properties(), *descriptors(None, write_end, null.fileno())])
     os.close(write_end)
     assert os.read(read_end, 100) == b"ready\\n"
     waiting = asyncio.ensure_future(unit.wait())

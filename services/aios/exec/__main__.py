@@ -12,7 +12,7 @@ from aios.exec.admission import Admission
 from aios.exec.audit import Audit
 from aios.exec.execution import Execution
 from aios.exec.guard import Guard
-from aios.exec.history import MEMORY, History
+from aios.exec.history import MEMORY, SOCKET, History
 from aios.exec.interface import Exec1, Exec1Job
 from aios.exec.job import Jobs
 from aios.exec.machine import Machine
@@ -26,6 +26,7 @@ from aios.exec.table import Table
 from aios.exec.terminal import open_terminal
 from aios.ids import exec_bus_name, is_machine
 from aios.interface import Interface
+from aios.peer import Peer
 from aios.service import Service
 
 
@@ -43,14 +44,16 @@ def main(arguments: list[str]) -> int:
         permits = Permits(service.bus)
         await permits.subscribe()
 
-        async def record(event: dict[str, Any]) -> object:
-            return await service.bus.call(*MEMORY, "Record", "a{sv}", event)
+        memory = Peer(SOCKET, MEMORY)
 
-        machine = Machine(name, service.bus)
+        async def record(event: dict[str, Any]) -> object:
+            return await memory.call("Record", event=event)
+
         jobs = Jobs(state / "jobs")
+        machine = Machine(name, service.bus, jobs.ids)
         guard = Guard(state / "guard", settings.exec.guard, machine)
         sessions = Sessions(state / "sessions")
-        history = History(state / "history", record)
+        history = History(state / "history", record, memory.close)
         profiles = profile.load(settings.profiles)
         admission = Admission(machine, settings, profiles, permits, audit, jobs, sessions, guard)
         spools = durable.directory(state / "spool")

@@ -167,7 +167,7 @@ class Execution:
             if result.ended is not Ended.LOST:
                 result = replace(result, ended=live.cause)
         if result.ended is not Ended.LOST and live.streams is not None:
-            await live.streams.drained()
+            await live.streams.drained(empty=result.empty)
         return result
 
     async def _to_end(

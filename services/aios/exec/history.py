@@ -18,7 +18,8 @@ from aios.exec import disk
 from aios.exec.job import Job
 from aios.exec.unit import Result
 
-MEMORY = ("org.aios.Memory1", "/org/aios/Memory1", "org.aios.Memory1")
+MEMORY = "org.aios.Memory1"
+SOCKET = Path("/run/aios/memory.sock")
 DELIVER_SECONDS = 30
 log = structlog.get_logger()
 
@@ -49,8 +50,12 @@ def row(job: Job, result: Result) -> dict[str, Any]:
 
 
 class History:
-    def __init__(self, directory: Path, record: Record) -> None:
+    def __init__(
+        self, directory: Path, record: Record, rest: Callable[[], None] = lambda: None
+    ) -> None:
+        """`rest` is called when there is nothing more to deliver."""
         self._directory = directory
+        self._rest = rest
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._record = record
         self._task: asyncio.Task[None] | None = None
@@ -69,12 +74,15 @@ class History:
 
     async def _deliver(self) -> None:
         self._again = True
-        while self._again:
-            self._again = False
-            for path in sorted(self._directory.glob("*.json")):
-                if not await self._one(path):
-                    await asyncio.to_thread(_synchronize, self._directory)
-                    return
+        try:
+            while self._again:
+                self._again = False
+                for path in sorted(self._directory.glob("*.json")):
+                    if not await self._one(path):
+                        await asyncio.to_thread(_synchronize, self._directory)
+                        return
+        finally:
+            self._rest()
 
     async def _one(self, path: Path) -> bool:
         """Whether to go on with the next."""

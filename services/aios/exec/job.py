@@ -79,6 +79,8 @@ class Jobs:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for unfinished in directory.glob(".*.new"):
+            unfinished.unlink(missing_ok=True)  # a kill in the middle of writing
 
     def _path(self, job: Job) -> Path:
         return self._directory / f"{job.id}.json"
@@ -91,6 +93,10 @@ class Jobs:
 
     def forget(self, job: Job) -> None:
         self._path(job).unlink(missing_ok=True)
+
+    def ids(self) -> set[str]:
+        """Of all that have a file."""
+        return {path.stem for path in self._directory.glob("*.json")}
 
     def left(self) -> list[Job]:
         """What an exec before this one did not bring to its end, the oldest first."""

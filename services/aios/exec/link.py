@@ -13,14 +13,17 @@ import os
 import socket
 import subprocess
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from jeepney import DBusAddress, HeaderFields, Message, MessageFlag, MessageType, Parser
+from jeepney import DBusAddress, Message, MessageFlag, MessageType
 from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.wrappers import new_method_call
 
 from aios.errors import MachineNotRunning
+from aios.exec import wire
+from aios.exec.wire import Incoming, Property
 from aios.ids import HOST
 
 BRIDGE = "systemd-stdio-bridge"
@@ -32,8 +35,11 @@ NO_DESCRIPTORS = array.array("i")
 
 BUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
 
-SignalHandler = Callable[[tuple[Any, ...]], None]
-"""(body) of PropertiesChanged. Anybody on that bus can send one: it is a hint to look, no more."""
+SYSTEMD = "org.freedesktop.systemd1"
+MANAGER = DBusAddress("/org/freedesktop/systemd1", SYSTEMD, f"{SYSTEMD}.Manager")
+
+SignalHandler = Callable[[Incoming | None], None]
+"""A PropertiesChanged of systemd's own; None: look, something may have been missed."""
 
 
 class RemoteError(Exception):
@@ -58,9 +64,16 @@ class Link:
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._socket = sock
         self._bridge = bridge
-        self._parser = Parser()
+        self._buffer = wire.Buffer()
         self._serials = itertools.count(1)
         self._replies: dict[int, asyncio.Future[tuple[Any, ...]]] = {}
+        self._systemd = ""
+        """Its unique name. The daemon checks the sender in a rule, and says who sent a message;
+        what is sent to us by name it passes on from anybody."""
+        self.cgroup: Path | None = None
+        """That of all the machine's slices, on the host; None: unknown."""
+        self.missing: set[str] = set()
+        """Properties that this systemd does not know."""
         self._handlers: dict[str, SignalHandler] = {}
         self._outgoing: deque[tuple[memoryview, array.array[int]]] = deque()
         """Bytes, and descriptors of our own that go with the first of them."""
@@ -76,6 +89,8 @@ class Link:
                     await self._authenticate()
                     self._loop.add_reader(sock, self._readable)
                     await self.call(BUS, "Hello")
+                    self.post(BUS, "AddMatch", "s", OWNER)
+                    (self._systemd,) = await self.call(BUS, "GetNameOwner", "s", SYSTEMD)
                 except BaseException:
                     self.close()
                     raise
@@ -111,7 +126,7 @@ class Link:
             _close_all(descriptors)
         self._outgoing.clear()
         for handler in list(self._handlers.values()):
-            handler(())
+            handler(None)
         if self._bridge is not None:
             self._bridge.kill()
             self._bridge.wait()
@@ -128,38 +143,50 @@ class Link:
         if not data:
             self.close()
             return
-        self._parser.add_data(data)
-        while (message := self._parser.get_next_message()) is not None:
-            self._dispatch(message)
+        self._buffer.add(data)
+        for message in self._buffer.messages():
+            if message.kind is MessageType.signal:
+                self._signal(message)
+            else:
+                self._reply(message)
 
-    def _dispatch(self, message: Message) -> None:
-        fields = message.header.fields
-        if message.header.message_type is MessageType.signal:
-            if fields.get(HeaderFields.member) == "PropertiesChanged":
-                handler = self._handlers.get(fields[HeaderFields.path])
-                if handler is not None:
-                    handler(message.body)
-            return
-        reply = self._replies.pop(fields.get(HeaderFields.reply_serial, 0), None)
+    def _signal(self, message: Incoming) -> None:
+        if message.member == "NameOwnerChanged" and message.sender == BUS.bus_name:
+            name, _, owner = message.body()
+            if name == SYSTEMD:
+                # It executed itself anew: what it said under its old name, we may have missed.
+                self._systemd = owner
+                for handler in list(self._handlers.values()):
+                    handler(None)
+        elif message.member == "PropertiesChanged" and message.sender == self._systemd:
+            found = self._handlers.get(message.path)
+            if found is not None:
+                found(message)
+
+    def _reply(self, message: Incoming) -> None:
+        reply = self._replies.pop(message.serial, None)
         if reply is None or reply.done():
             return
-        if message.header.message_type is MessageType.error:
-            text = str(message.body[0]) if message.body else ""
-            reply.set_exception(RemoteError(fields[HeaderFields.error_name], text))
+        body = message.body()
+        if message.kind is MessageType.error:
+            reply.set_exception(RemoteError(message.error, str(body[0]) if body else ""))
         else:
-            reply.set_result(message.body)
+            reply.set_result(body)
 
     # Messages out
 
-    def _send(self, message: Message) -> int:
-        serial = next(self._serials)
-        descriptors = array.array("i")
-        data = message.serialise(serial, fds=descriptors)
+    def _send(self, data: bytes, descriptors: "array.array[int]") -> None:
         # A caller that is cancelled closes its own, and their numbers are used again.
         copies = array.array("i", [os.dup(descriptor) for descriptor in descriptors])
         self._outgoing.append((memoryview(data), copies))
         if len(self._outgoing) == 1:
             self._writable()
+
+    def _send_message(self, message: Message) -> int:
+        serial = next(self._serials)
+        descriptors = array.array("i")
+        data = message.serialise(serial, fds=descriptors)
+        self._send(data, descriptors)
         return serial
 
     def _writable(self) -> None:
@@ -185,18 +212,36 @@ class Link:
         self, address: DBusAddress, member: str, signature: str = "", *arguments: Any
     ) -> asyncio.Future[tuple[Any, ...]]:
         """Sends in the order of the calls. The future fails with RemoteError or LinkLost."""
+        reply = self._future()
+        if reply.done():
+            return reply
+        message = new_method_call(address, member, signature or None, arguments)
+        self._expect(self._send_message(message), reply)
+        return reply
+
+    def _expect(self, serial: int, reply: asyncio.Future[tuple[Any, ...]]) -> None:
+        if self.lost.done():
+            reply.set_exception(LinkLost())
+        else:
+            self._replies[serial] = reply
+
+    def start_unit(
+        self, name: str, properties: Sequence[Property]
+    ) -> asyncio.Future[tuple[Any, ...]]:
+        """StartTransientUnit, like `start_call`."""
+        reply = self._future()
+        if not reply.done():
+            serial, descriptors = next(self._serials), array.array("i")
+            self._send(wire.start_unit(MANAGER, name, properties, serial, descriptors), descriptors)
+            self._expect(serial, reply)
+        return reply
+
+    def _future(self) -> asyncio.Future[tuple[Any, ...]]:
         reply: asyncio.Future[tuple[Any, ...]] = self._loop.create_future()
         # Whoever gave up waiting does not look at the error.
         reply.add_done_callback(lambda future: future.cancelled() or future.exception())
         if self.lost.done():
             reply.set_exception(LinkLost())
-            return reply
-        message = new_method_call(address, member, signature or None, arguments)
-        serial = self._send(message)
-        if self.lost.done():
-            reply.set_exception(LinkLost())
-        else:
-            self._replies[serial] = reply
         return reply
 
     async def call(
@@ -214,32 +259,38 @@ class Link:
             self.close()
             raise LinkLost from None
 
-    def _post(self, address: DBusAddress, member: str, signature: str, *arguments: Any) -> None:
+    def post(self, address: DBusAddress, member: str, signature: str, *arguments: Any) -> None:
         """A call whose reply nobody needs."""
         if self.lost.done():
             return
         message = new_method_call(address, member, signature, arguments)
         message.header.flags |= MessageFlag.no_reply_expected
-        self._send(message)
+        self._send_message(message)
 
     def follow(self, path: str, handler: SignalHandler) -> bool:
-        """`handler` gets the body of every PropertiesChanged of that object, and () when the
+        """`handler` gets every PropertiesChanged of that object from systemd, and None when the
         connection goes. Calls sent afterwards are answered after the rule is in force. False when
         it takes the place of another."""
         known = path in self._handlers
         self._handlers[path] = handler
         if not known:
-            self._post(BUS, "AddMatch", "s", _rule(path))
+            self.post(BUS, "AddMatch", "s", _rule(path))
         return not known
 
     def unfollow(self, path: str) -> None:
         if self._handlers.pop(path, None) is not None:
-            self._post(BUS, "RemoveMatch", "s", _rule(path))
+            self.post(BUS, "RemoveMatch", "s", _rule(path))
 
 
 def _close_all(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+OWNER = (
+    f"type='signal',sender='{BUS.bus_name}',member='NameOwnerChanged',"
+    f"interface='{BUS.interface}',arg0='{SYSTEMD}'"
+)
 
 
 def _rule(path: str) -> str:

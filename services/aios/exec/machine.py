@@ -3,6 +3,7 @@ to be in force over it. A link that is lost is opened again for the next command
 """
 
 import asyncio
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from aios.bus import Bus
@@ -13,12 +14,12 @@ from aios.errors import (
     ProfileNotEnforced,
     Unavailable,
 )
-from aios.exec import probe
+from aios.exec import cgroup, probe
 from aios.exec.link import Link, LinkLost
 from aios.exec.output import Pipe, Text
 from aios.exec.profile import Profile
 from aios.exec.spec import MACHINE_USER, Spec, descriptors
-from aios.exec.unit import MANAGER, PRE_EXEC, Result, Unit
+from aios.exec.unit import MANAGER, PRE_EXEC, Result, Unit, name_of
 from aios.ids import HOST, new_id
 
 MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
@@ -36,8 +37,10 @@ class Ran:
 
 
 class Machine:
-    def __init__(self, name: str, bus: Bus) -> None:
+    def __init__(self, name: str, bus: Bus, owed: Callable[[], Collection[str]]) -> None:
+        """`owed`: the jobs whose units somebody will ask for."""
         self.name = name
+        self._owed = owed
         self._bus = bus
         self._link: Link | None = None
         self._opening = asyncio.Lock()
@@ -49,38 +52,58 @@ class Machine:
         async with self._opening:
             if self._link is None or self._link.lost.done():
                 self._seen.clear()
-                await self._require_running()
+                leader = await self._leader()
                 link = await Link.open(self.name)
+                link.cgroup = cgroup.of_machine(leader)
                 try:
                     # Without it systemd tells nobody of what changes.
                     await link.call(MANAGER, "Subscribe")
+                    await self._sweep(link)
                 except BaseException:
                     link.close()
                     raise
                 self._link = link
             return self._link
 
+    async def _sweep(self, link: Link) -> None:
+        """An exec that is killed when it has a unit's result on record may not have stopped it."""
+        (units,) = await link.call(
+            MANAGER, "ListUnitsByPatterns", "asas", ["exited"], [name_of("*")]
+        )
+        owed = self._owed()
+        for name, *_ in units:
+            if not any(name == name_of(job) for job in owed):
+                link.post(MANAGER, "StopUnit", "ss", name, "replace")
+
     def close(self) -> None:
         if self._link is not None:
             self._link.close()
 
-    async def _require_running(self) -> None:
-        if self.name == HOST or await self._known("GetMachine"):
-            return
+    async def _leader(self) -> int:
+        """The pid of its init, on the host."""
+        if self.name == HOST:
+            return 1
+        if path := await self._known("GetMachine"):
+            (leader,) = await self._bus.call(
+                MACHINED[0], path, "org.freedesktop.DBus.Properties", "Get", "ss",
+                "org.freedesktop.machine1.Machine", "Leader",
+            )  # fmt: skip
+            return int(leader)
         if await self._known("GetImage"):
             raise MachineNotRunning(
                 f"machine {self.name} is not running", hint=f"machinectl start {self.name}"
             )
         raise NoSuchMachine(f"there is no machine {self.name}", hint="machinectl list-images")
 
-    async def _known(self, method: str) -> bool:
+    async def _known(self, method: str) -> str:
+        """The object's path; empty: there is none."""
         try:
-            await self._bus.call(*MACHINED, method, "s", self.name)
+            (path,) = await self._bus.call(*MACHINED, method, "s", self.name)
         except Unavailable as error:
             if "NoSuch" in error.message:
-                return False
+                return ""
             raise
-        return True
+        return str(path)
 
     def gone(self) -> MachineNotRunning:
         return MachineNotRunning(

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,8 +18,10 @@ from aios.binding import binding
 from aios.bus import DAEMON, Bus
 from aios.errors import AiosError, Internal, Unavailable
 from aios.exec.job import Job
+from aios.peer import Peer
 
-POLICY = ("org.aios.Policy1", "/org/aios/Policy1", "org.aios.Policy1")
+POLICY = "org.aios.Policy1"
+SOCKET = Path("/run/aios/policy.sock")
 CALL_SECONDS = 30
 # A timer that fires a little early would find the request still pending.
 LATE_SECONDS = 0.5
@@ -73,10 +76,11 @@ def require_bound(job: Job, answer: Answer) -> None:
 class Permits:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._policy = Peer(SOCKET, POLICY)
         self._waiting: dict[str, asyncio.Event] = {}
 
     async def subscribe(self) -> None:
-        await self._bus.subscribe(POLICY[0], POLICY[2], "ApprovalResolved", self._resolved)
+        await self._bus.subscribe(POLICY, POLICY, "ApprovalResolved", self._resolved)
         await self._bus.subscribe(DAEMON, DAEMON, "NameOwnerChanged", self._owner_changed)
 
     def _resolved(self, path: str, body: list[Any]) -> None:
@@ -85,21 +89,21 @@ class Permits:
 
     def _owner_changed(self, path: str, body: list[Any]) -> None:
         name, old, new = body
-        if name == POLICY[0] and old and not new:
+        if name == POLICY and old and not new:
             for event in self._waiting.values():
                 event.set()
 
-    async def _call(self, member: str, signature: str, *arguments: Any) -> list[Any]:
+    async def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await self._bus.call(*POLICY, member, signature, *arguments)
+                return await self._policy.call(method, **parameters)
         except TimeoutError:
             raise Unavailable("policy does not answer", hint="nothing ran") from None
 
     async def person(self, delegation: str) -> tuple[int, str, str]:
         """(uid, user, session) of whose delegation it is. Raises NotAuthorized when not live."""
-        uid, user, _machine, session = await self._call("DescribeDelegation", "s", delegation)
-        return uid, user, session
+        found = await self._call("DescribeDelegation", delegation=delegation)
+        return int(found["uid"]), str(found["user"]), str(found["session"])
 
     async def authorize(
         self, job: Job, *, caller_uid: int, delegation: str, profile: str
@@ -108,11 +112,11 @@ class Permits:
             "id": job.id, "uid": caller_uid, "delegation": delegation, "session": job.session,
             "cwd": job.cwd, "env": dict(job.env), "profile": profile, "purpose": job.purpose,
         }  # fmt: skip
-        decision, _id, why = await self._call(
-            "Authorize", "ssa{sv}", job.command, job.machine,
-            {name: value for name, value in context.items() if value not in ("", {})},
+        found = await self._call(
+            "Authorize", command=job.command, machine=job.machine,
+            context={name: value for name, value in context.items() if value not in ("", {})},
         )  # fmt: skip
-        return _answer(decision, why)
+        return _answer(found["decision"], found["why"])
 
     @contextlib.contextmanager
     def watching(self, job_id: str) -> Iterator[asyncio.Event]:
@@ -132,21 +136,21 @@ class Permits:
                     await event.wait()
             event.clear()
             try:
-                state, why = await self._call("Redeem", "s", job.id)
+                found = await self._call("Redeem", id=job.id)
             except Unavailable:
                 # It was killed under the call; the next one starts it again.
                 if left <= 0:
                     raise
                 left = min(expires_usec / 1e6 - time.time(), AGAIN_SECONDS)
                 continue
-            if state != PENDING:
-                return state, _answer(PENDING, why)
+            if found["state"] != PENDING:
+                return found["state"], _answer(PENDING, found["why"])
             left = expires_usec / 1e6 - time.time() + LATE_SECONDS
 
     async def withdraw(self, job_id: str) -> None:
         """Nobody waits for the request any more."""
         try:
-            await self._call("Withdraw", "s", job_id)
+            await self._call("Withdraw", id=job_id)
         except AiosError as error:
             # There may be none; one that stays is refused by time, and its id runs nothing.
             log.info("request not withdrawn", id=job_id, reason=error.message)

@@ -77,6 +77,11 @@ class Pump(ABC):
     def total(self) -> int | None:
         """Bytes that came; None when nobody knows."""
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self._over.is_set()
+
     def _check(self) -> None:
         if self._bound.most and (self.total or 0) > self._bound.most:
             self._bound.exceeded()
@@ -153,6 +158,21 @@ class Collect(Pump):
             while self.pipe >= 0 and waiting(self.pipe) and self.spool.take(self.pipe):
                 pass
         super().close()
+        self.grown()
+
+    def catch_up(self) -> None:
+        """All that will be written is in the pipe: its end need not be waited for."""
+        if self._over.is_set():
+            return
+        if self._timer is None and self.spool.begun:
+            with contextlib.suppress(BlockingIOError):
+                while waiting(self.pipe) and not self._over.is_set():
+                    self._move()
+        self._loop.remove_reader(self.pipe)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._over.set()
         self.grown()
 
     async def drained(self) -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from aios.errors import NotAuthorized
 from aios.exec.limits import Limits
 from aios.exec.profile import Name, Profile
-from aios.exec.unit import PRE_EXEC, STOP_USEC, Property
+from aios.exec.unit import PRE_EXEC, SLICE, STOP_USEC, Property
 from aios.ids import HOST
 from aios.text import visible
 
-SLICE = "aios.slice"
 MACHINE_USER = "ai"
 # The kernel lets a process into another of its user's (/proc/PID/root, with its writable mounts;
 # /proc/PID/mem) only when their groups are the same as well. The user's other processes are not

@@ -65,10 +65,15 @@ class Streams(ABC):
         while self.unit_ends:
             os.close(self.unit_ends.pop())
 
-    async def drained(self) -> None:
+    async def drained(self, *, empty: bool) -> None:
         """Once all the command's processes are gone: until what they printed is where it goes. Who
-        was passed a descriptor of it and lives on is not waited for."""
-        waits = [asyncio.ensure_future(pump.drained()) for pump in self.pumps]
+        was passed a descriptor of it and lives on is not waited for. empty: the kernel says that
+        they are gone, so all is in the pipes. (Not in a terminal: it passes bytes on later.)"""
+        if empty and not self.terminal:
+            for pump in self.pumps:
+                if isinstance(pump, Collect):
+                    pump.catch_up()
+        waits = [asyncio.ensure_future(pump.drained()) for pump in self.pumps if not pump.over]
         if waits:
             _done, late = await asyncio.wait(waits, timeout=DRAIN_SECONDS)
             for wait in late:
@@ -188,7 +193,7 @@ class Passed(Streams):
         stdin, out, err = self.unit_ends
         return descriptors(stdin, out, err)
 
-    async def drained(self) -> None:
+    async def drained(self, *, empty: bool) -> None:
         """Not waited for: whoever reads takes their time."""
 
     async def read(self) -> None:

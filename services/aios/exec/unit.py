@@ -8,17 +8,18 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from jeepney import DBusAddress
 
 from aios.errors import Internal, ProfileNotEnforced
-from aios.exec.link import Link, RemoteError
+from aios.exec import cgroup, wire
+from aios.exec.link import MANAGER as MANAGER
+from aios.exec.link import SYSTEMD, Link, RemoteError
+from aios.exec.wire import Incoming
 
-SYSTEMD = "org.freedesktop.systemd1"
-MANAGER = DBusAddress("/org/freedesktop/systemd1", SYSTEMD, f"{SYSTEMD}.Manager")
 UNIT = f"{SYSTEMD}.Unit"
 SERVICE = f"{SYSTEMD}.Service"
 UNKNOWN = 2**64 - 1
@@ -29,8 +30,8 @@ GRACE_SECONDS = 2
 """What each of SIGINT and SIGTERM is given before the next."""
 STOP_USEC = GRACE_SECONDS * 1_000_000
 
-Property = tuple[str, tuple[str, Any]]
-"""(name, (signature, value)), as StartTransientUnit takes them."""
+SLICE = "aios.slice"
+Property = wire.Property
 
 RESULT = {
     "ActiveEnterTimestampMonotonic": UNIT,
@@ -80,6 +81,9 @@ class Result:
     io_read_bytes: int | None = None
     io_write_bytes: int | None = None
     invocation_id: str = ""
+    empty: bool = False
+    """The kernel says that no process of it is left: what it wrote is in its pipes. Their end comes
+    when systemd, which holds the unit's descriptors, has stopped the unit."""
 
 
 LOST = Result(Ended.LOST)
@@ -110,11 +114,26 @@ class Unit:
         self._path = object_path(self.name)
         self._changed = asyncio.Event()
         """It may have ended, or the link is lost."""
+        self._service: Incoming | None = None
+        self._told: Incoming | None = None
+        """What systemd said when the command had exited; None: ask."""
         self._waiting = asyncio.Lock()
         self._result: Result | None = None
 
-    def _on_signal(self, body: tuple[Any, ...]) -> None:
-        if not body or body[1].get("SubState", ("s", ""))[1] in ("exited", "dead", "failed"):
+    def _on_signal(self, message: Incoming | None) -> None:
+        # Of one change systemd tells first as of a service, then as of a unit.
+        if message is None:
+            self._told = None
+            self._changed.set()
+        elif b"\0ExecMainStatus\0" in message.raw:
+            self._service = message
+        elif b"\0exited\0" in message.raw:
+            self._told = message
+            self._changed.set()
+        elif b"\0dead\0" in message.raw or b"\0failed\0" in message.raw:
+            if wire.unit_job(message):
+                return  # it has not begun: systemd tells of its being loaded, too
+            self._told = None
             self._changed.set()
 
     async def start(self, properties: Sequence[Property]) -> None:
@@ -122,10 +141,7 @@ class Unit:
         not take, LinkLost when nobody knows whether it did."""
         self._link.follow(self._path, self._on_signal)
         try:
-            await self._link.call(
-                MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))",
-                self.name, "fail", list(properties), [],
-            )  # fmt: skip
+            await self._link.answer(self._link.start_unit(self.name, properties))
         except RemoteError as error:
             self._link.unfollow(self._path)
             if "property" in error.text.lower() or error.name.endswith(".InvalidArgs"):
@@ -152,9 +168,12 @@ class Unit:
         or NoSuchUnit."""
         async with self._waiting:
             if self._result is None:
-                # Somebody may have given up waiting in the middle of looking.
-                self._changed.set()
-                self._result = await self._end()
+                try:
+                    self._result = await self._end()
+                except asyncio.CancelledError:
+                    # In the middle of looking, perhaps: whoever waits next looks again.
+                    self._changed.set()
+                    raise
             return self._result
 
     async def _end(self) -> Result:
@@ -162,6 +181,11 @@ class Unit:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if (quick := await self._exited()) is not None:
+                # In the loop's next turn: who writes the record without awaiting anything has it
+                # before the unit goes. (What a kill in between leaves, `Machine` finds.)
+                asyncio.get_running_loop().call_soon(self._leave)
+                return quick
             seen = await self._properties({"SubState": UNIT, "Job": UNIT})
             state = seen["SubState"]
             if state == "exited":
@@ -177,6 +201,23 @@ class Unit:
                 properties[name] = accounts[name]
         self._clear(failed=state == "failed")
         return result(properties)
+
+    async def _exited(self) -> Result | None:
+        """The result, when systemd has said it all and the kernel says that nothing is left."""
+        if self._told is None or self._service is None or self._link.cgroup is None:
+            return None
+        if not cgroup.is_empty(self._link.cgroup / SLICE / self.name):
+            return None
+        told = self._service.body()[1] | self._told.body()[1]
+        properties = {name: told[name][1] for name in RESULT if name in told}
+        if properties.keys() != RESULT.keys() or properties["ExecMainCode"] == 0:
+            return None
+        found = result(properties | await self._properties(ACCOUNTS))
+        return replace(found, empty=True)
+
+    def _leave(self) -> None:
+        self._link.post(MANAGER, "StopUnit", "ss", self.name, "replace")
+        self._clear(failed=False)
 
     async def kill(self, number: int) -> None:
         """Sends a signal to all its processes, those that left their session among them."""
@@ -204,29 +245,31 @@ class Unit:
             await self._link.call(MANAGER, "StopUnit", "ss", self.name, "replace")
 
     async def _properties(self, wanted: Mapping[str, str]) -> dict[str, Any]:
-        replies = [
-            self._link.start_call(
+        """Their values; None for what this systemd does not know. Raises NoSuchUnit."""
+        found = dict.fromkeys(wanted)
+        replies = {
+            name: self._link.start_call(
                 DBusAddress(self._path, SYSTEMD, "org.freedesktop.DBus.Properties"),
                 "Get", "ss", interface, name,
             )
             for name, interface in wanted.items()
-        ]  # fmt: skip
-        found = {}
-        for name, reply in zip(wanted, replies, strict=True):
+            if name not in self._link.missing
+        }  # fmt: skip
+        for name, reply in replies.items():
             try:
                 ((_, found[name]),) = await self._link.answer(reply)
             except RemoteError as error:
                 if not error.name.endswith(".UnknownProperty"):
                     self._link.unfollow(self._path)
                     raise NoSuchUnit(self.name) from error
-                found[name] = None  # MemoryPeak: systemd ≥ 255
+                self._link.missing.add(name)  # MemoryPeak: systemd ≥ 255
         return found
 
     def _clear(self, *, failed: bool) -> None:
         self._link.unfollow(self._path)
         if failed:
-            self._link.start_call(MANAGER, "ResetFailedUnit", "s", self.name)
-        self._link.start_call(MANAGER, "UnrefUnit", "s", self.name)
+            self._link.post(MANAGER, "ResetFailedUnit", "s", self.name)
+        self._link.post(MANAGER, "UnrefUnit", "s", self.name)
 
 
 def known(value: int | None) -> int | None:

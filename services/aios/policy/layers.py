@@ -5,6 +5,8 @@ force, also over restarts: its text is kept in the state directory.
 """
 
 import json
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,17 @@ from aios.policy.decision import Decision
 from aios.policy.policy import SHIPPED, Policy
 from aios.policy.user_rules import Kept
 
+SETTLED_NSEC = 2_000_000_000
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 log = structlog.get_logger()
+
+
+def _stamp(path: str) -> tuple[str, int, int, int]:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - some thirty for each question
+    except OSError:
+        return path, 0, 0, 0
+    return path, status.st_mtime_ns, status.st_ino, status.st_size
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,10 @@ class Layers:
         self._shipped = shipped
         self._commands = commands
         self._users = Kept(state / "users")
+        places = [administrator, administrator / "config.d", *commands]
+        self._directories = [str(directory) for directory in places]
+        self._listed: tuple[Fingerprint | None, list[str]] = (None, [])
+        """The directories as they were, and the files that were in them."""
         self._policy: Policy | None = None
         self._seen: Fingerprint | None = None
         self.config = Config()
@@ -68,14 +83,14 @@ class Layers:
         return tables.files(self._commands)
 
     def _fingerprint(self) -> Fingerprint:
-        found = []
-        for path in [*self._files(), *self._tables()]:
-            try:
-                status = path.stat()
-                found.append((str(path), status.st_mtime_ns, status.st_ino, status.st_size))
-            except OSError:
-                found.append((str(path), 0, 0, 0))
-        return tuple(found)
+        directories = tuple(_stamp(directory) for directory in self._directories)
+        if directories != self._listed[0]:
+            paths = [str(path) for path in [*self._files(), *self._tables()]]
+            # What changes within one tick of the clock has one time.
+            settled = time.time_ns() - SETTLED_NSEC
+            kept = directories if all(when < settled for _, when, _, _ in directories) else None
+            self._listed = (kept, paths)
+        return tuple(_stamp(path) for path in self._listed[1])
 
     def refresh(self) -> None:
         """Reads the files again if one has changed."""

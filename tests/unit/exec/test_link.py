@@ -88,23 +88,27 @@ async def test_a_lost_link_ends_every_wait(pair: tuple[socket.socket, socket.soc
     theirs.close()
     with pytest.raises(LinkLost):
         await call
-    assert heard == [()]
+    assert heard == [None]
     assert link.lost.done()
     with pytest.raises(LinkLost):
         await link.call(THERE, "B")
 
 
-async def test_signals_go_to_their_object(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_signals_of_systemd_go_to_their_object(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     link, heard, parser = linked(ours), list[Any](), Parser()
     link.follow("/unit", heard.append)
     assert receive(theirs, parser).header.fields[HeaderFields.member] == "AddMatch"
-    for path in ("/other", "/unit"):
+    link._systemd = ":1.0"
+    for path, sender in (("/other", ":1.0"), ("/unit", ":1.7"), ("/unit", ":1.0")):
         emitter = DBusAddress(path, interface="org.freedesktop.DBus.Properties")
-        signal = new_signal(emitter, "PropertiesChanged", "s", (path,))
+        signal = new_signal(emitter, "PropertiesChanged", "s", (path + sender,))
+        signal.header.fields[HeaderFields.sender] = sender
         theirs.sendall(signal.serialise(1))
     done = link.start_call(THERE, "A")
     theirs.sendall(new_method_return(receive(theirs, parser)).serialise(3))
     await done
-    assert heard == [("/unit",)]
+    assert [message.body() for message in heard] == [("/unit:1.0",)]
     link.close()

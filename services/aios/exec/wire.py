@@ -1,0 +1,150 @@
+"""D-Bus messages as bytes: read as far as is needed, and written from parts that stay the same.
+
+systemd tells of each change of a unit with dozens of properties, and a unit is started with dozens:
+jeepney, in Python, takes longer for them than systemd takes for the unit. Here a message's head is
+read, its body only when somebody asks; and a property that was written once is written again as the
+same bytes. jeepney does the rest.
+"""
+
+import array
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jeepney import DBusAddress, HeaderFields, Message, MessageType
+from jeepney.low_level import Endianness, parse_signature
+from jeepney.wrappers import new_method_call
+
+Property = tuple[str, tuple[str, Any]]
+"""(name, (signature, value)), as StartTransientUnit takes them."""
+
+FIXED = 16
+"""Bytes that say how long a message is."""
+MAX_WRITTEN = 256
+MAX_KEPT = 4096
+"""Properties that are kept as bytes, and the longest, as Python writes its value."""
+_written: dict[tuple[str, str, str], bytes] = {}
+_TWO_TEXTS = parse_signature(list("(ss)"))
+_PROPERTY = parse_signature(list("(sv)"))
+_JOB = b"\0Job\0\x04(uo)\0"
+_TEXTS = frozenset("so")
+_FIELDS = {1: "path", 2: "interface", 3: "member", 4: "error", 5: "serial", 7: "sender"}
+
+
+class Incoming:
+    """A whole message. path, interface, member, error, sender: empty where it has none."""
+
+    __slots__ = ("error", "interface", "kind", "member", "path", "raw", "sender", "serial")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.kind = MessageType(raw[1])
+        self.path = self.interface = self.member = self.error = self.sender = ""
+        self.serial = 0
+        """Of the call that it answers."""
+        order = "<" if raw[0] == ord("l") else ">"
+        (length,) = struct.unpack_from(order + "I", raw, 12)
+        at, end = FIXED, FIXED + length
+        while at < end:
+            at = -(-at // 8) * 8
+            code, kind = raw[at], chr(raw[at + 2])
+            at += 3 + raw[at + 1]
+            if kind == "g":
+                at += raw[at] + 2
+                continue
+            at = -(-at // 4) * 4
+            (value,) = struct.unpack_from(order + "I", raw, at)
+            at += 4
+            if kind in _TEXTS:
+                text = raw[at : at + value].decode()
+                at += value + 1
+                if code in _FIELDS:
+                    setattr(self, _FIELDS[code], text)
+            elif code == 5:
+                self.serial = value
+
+    def body(self) -> tuple[Any, ...]:
+        """Variants are (signature, value). Descriptors of others are not taken."""
+        found: tuple[Any, ...] = Message.from_buffer(self.raw).body
+        return found
+
+
+class Buffer:
+    """Bytes in, messages out."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def add(self, data: bytes) -> None:
+        self._bytes += data
+
+    def messages(self) -> Iterator[Incoming]:
+        at = 0
+        try:
+            while len(self._bytes) - at >= FIXED:
+                order = "<" if self._bytes[at] == ord("l") else ">"
+                (body,) = struct.unpack_from(order + "I", self._bytes, at + 4)
+                (fields,) = struct.unpack_from(order + "I", self._bytes, at + 12)
+                size = FIXED + -(-fields // 8) * 8 + body
+                if len(self._bytes) - at < size:
+                    return
+                message = Incoming(bytes(self._bytes[at : at + size]))
+                at += size
+                yield message
+        finally:
+            del self._bytes[:at]
+
+
+def unit_job(message: Incoming) -> int:
+    """The id of the job that a unit is said to have; 0: none, or it is not said."""
+    at = message.raw.find(_JOB)
+    if at < 0:
+        return 0
+    at = -(-(at + len(_JOB)) // 8) * 8
+    (job,) = struct.unpack_from("<I" if message.raw[0] == ord("l") else ">I", message.raw, at)
+    return int(job)
+
+
+def start_unit(
+    manager: DBusAddress,
+    name: str,
+    properties: Sequence[Property],
+    serial: int,
+    descriptors: "array.array[int]",
+) -> bytes:
+    """The call of StartTransientUnit. `descriptors` gets those that go with it."""
+    body = bytearray(_TWO_TEXTS.serialise((name, "fail"), 0, Endianness.little))
+    body += bytes(-len(body) % 4)
+    length = len(body)
+    body += bytes(4)
+    body += bytes(-len(body) % 8)
+    begin = len(body)
+    for found in properties:
+        body += bytes(-len(body) % 8)
+        body += _property(found, descriptors)
+    struct.pack_into("<I", body, length, len(body) - begin)
+    # No further units: an empty array of structs.
+    body += bytes(-len(body) % 4 + 4)
+    body += bytes(-len(body) % 8)
+    call = new_method_call(manager, "StartTransientUnit")
+    call.header.fields[HeaderFields.signature] = "ssa(sv)a(sa(sv))"
+    if descriptors:
+        call.header.fields[HeaderFields.unix_fds] = len(descriptors)
+    call.header.body_length = len(body)
+    head = call.header.serialise(serial=serial)
+    return bytes(head + bytes(-len(head) % 8) + body)
+
+
+def _property(found: Property, descriptors: "array.array[int]") -> bytes:
+    """As if it began at a multiple of 8, as every struct does."""
+    name, (signature, value) = found
+    if signature != "h" and len(key := repr(value)) <= MAX_KEPT:
+        known = _written.get((name, signature, key))
+        if known is None:
+            if len(_written) >= MAX_WRITTEN:
+                _written.clear()
+            known = _PROPERTY.serialise(found, 0, Endianness.little)
+            _written[name, signature, key] = known
+        return known
+    data: bytes = _PROPERTY.serialise(found, 0, Endianness.little, fds=descriptors)
+    return data
