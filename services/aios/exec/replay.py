@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from aios.exec.pump import Collect, make_pipe
+from aios.exec.pump import Collect, abandoned, make_pipe, waiting
 from aios.exec.spool import CHUNK
+
+LOOK_SECONDS = 0.01
 
 
 class Replay:
-    """`read_end`: theirs. `over`: they have it all, or have stopped reading."""
+    """`read_end`: theirs. `over`: they have read it all, or have stopped reading."""
 
     def __init__(self, pump: Collect) -> None:
         self.read_end, self._pipe = make_pipe()
@@ -23,7 +25,7 @@ class Replay:
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
         self.complete = False
-        """They have it all."""
+        """They have read it all."""
         pump.grown = self._move
         self._loop.call_soon(self._move)
 
@@ -41,8 +43,18 @@ class Replay:
             self.close()
             return
         if self._pump.settled:
-            self.complete = True
+            self._end()
+
+    def _end(self) -> None:
+        """Waits until it has been taken from the pipe: who has left before has not read it."""
+        if self.over.is_set():
+            return
+        left = abandoned(self._pipe)
+        if left or not waiting(self._pipe):
+            self.complete = not left
             self.close()
+        else:
+            self._loop.call_later(LOOK_SECONDS, self._end)
 
     def _some(self) -> bool:
         """Whether something was moved. Raises BlockingIOError, BrokenPipeError."""

@@ -152,11 +152,24 @@ async def test_a_replay_begins_at_the_beginning_and_goes_on(
     await until(lambda: waiting(replay.read_end) == 12)
     assert not replay.over.is_set()
     os.close(write_end)
+    await collect.drained()
+    assert os.read(replay.read_end, 100) == b"before after"
     await replay.over.wait()
     assert replay.complete
-    assert os.read(replay.read_end, 100) == b"before after"
     os.close(replay.read_end)
     collect.close()
+
+
+@pytest.mark.parametrize("data", [b"", b"said"])
+async def test_who_leaves_has_not_read_it(tmp_path: Path, data: bytes) -> None:
+    spool = Spool(tmp_path / "x", LIMIT)
+    if data:
+        fill(spool, data)
+    replay = Replay(Collect(-1, spool, Bound()))
+    await until(lambda: waiting(replay.read_end) == len(data))
+    os.close(replay.read_end)
+    await replay.over.wait()
+    assert not replay.complete
 
 
 async def test_a_replay_says_what_is_missing(tmp_path: Path) -> None:
