@@ -41,10 +41,10 @@ def waiting(pipe: int) -> int:
 
 
 def abandoned(pipe: int) -> bool:
-    """Whether its last writer is gone."""
+    """Whether nobody has its other end any more."""
     poll = select.poll()
     poll.register(pipe, 0)
-    return any(event & select.POLLHUP for _, event in poll.poll(0))
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
 
 
 def widen(pipe: int) -> None:
