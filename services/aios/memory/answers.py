@@ -227,7 +227,11 @@ def _conditions(
                 f" WHERE name IN ({marks})"
                 f" {_within()} ORDER BY started_at DESC LIMIT {POOL}) OR {text})"
             )
-            found.append(_Condition(sql, (*entities, *_SPAN, _fts(term)), 9 + _telling(term) / 100))
+            values = (*entities, *_SPAN, _fts(term))
+            if "/" in term:
+                # A path's words are in every command under the same directory: slow, and no more.
+                sql, values = sql.removesuffix(f" OR {text})") + ")", values[:-1]
+            found.append(_Condition(sql, values, 9 + _telling(term) / 100))
         else:
             weight = 3 if any(mark in term for mark in "/._-") or term.isdigit() else 1
             found.append(_Condition(text, (_fts(term),), weight + _telling(term) / 100))
