@@ -1,6 +1,7 @@
 """A governed command (client → policy → audit → unit → output) beside its peers, in a sandbox of
 its own. Like with like: `standard` beside a plain systemd-run, `read-only` beside one with a mount
 namespace. The rounds of all are interleaved: who else uses the computer disturbs each as much.
+podman exec is not measured: the sandbox has no podman.
 """
 
 import json
@@ -43,8 +44,8 @@ def cpu():
 
 plain = ["systemd-run", "-q", "-M", "aios", "--pipe", "--wait", "--collect"]
 confined = [*plain, "-p", "ProtectSystem=strict", "-p", "ProtectHome=read-only", "-p", "User=ai"]
-leader = subprocess.run(["machinectl", "show", "aios", "-P", "Leader"], text=True, check=True,
-                        stdout=subprocess.PIPE).stdout.strip()
+leader = subprocess.run(["machinectl", "show", "aios", "-p", "Leader", "--value"], text=True,
+                        check=True, stdout=subprocess.PIPE).stdout.strip()
 """
 
 WARM = (
