@@ -19,10 +19,10 @@ from mcp.server.stdio import stdio_server
 
 from aios.aigpt.lent import Lender
 from aios.aigpt.server import build
-from aios.aigpt.wire import wire
 from aios.client.aigpt_store import Socket, Store, open_store
 from aios.client.varlink import ClientError
 from aios.errors import AiosError
+from aios.mcp.wire import wire
 
 
 async def serve(store: Store, *, layer4: bool) -> None:

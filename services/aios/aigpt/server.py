@@ -2,7 +2,6 @@
 request of a client says which it speaks."""
 
 import contextlib
-import json
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -10,8 +9,6 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
@@ -21,7 +18,6 @@ from mcp_types import (
     CallToolResult,
     ListToolsResult,
     PaginatedRequestParams,
-    TextContent,
     ToolAnnotations,
 )
 from mcp_types import Tool as Listed
@@ -30,6 +26,7 @@ from aios.aigpt.tools import Answer, Tool, tools
 from aios.client.aigpt_store import File, Store
 from aios.client.varlink import ClientError
 from aios.errors import AiosError
+from aios.mcp.answers import answered, failed, faults
 
 NAME = "aigpt"
 VERSION = "0.3.0"
@@ -49,7 +46,7 @@ def build(store: Store, *, layer4: bool) -> Server[Any]:
     turn = anyio.Lock()
     # A cancelled call's thread may still be at work when the next one's turn comes.
     alone = threading.Lock() if isinstance(store, File) else contextlib.nullcontext()
-    checks = {name: Draft202012Validator(tool.schema) for name, tool in known.items()}
+    checks = {name: faults(tool.schema) for name, tool in known.items()}
 
     async def list_tools(
         _context: Context, _params: PaginatedRequestParams | None
@@ -61,10 +58,8 @@ def build(store: Store, *, layer4: bool) -> Server[Any]:
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"no tool {params.name!r}")
         given = params.arguments or {}
-        fault = best_match(checks[tool.name].iter_errors(given))
-        if fault is not None:
-            place = ".".join(map(str, fault.absolute_path))
-            return _failed(f"{place}: {fault.message}" if place else fault.message)
+        if fault := checks[tool.name](given):
+            return _failed(fault)
 
         def work() -> Answer:
             with alone:
@@ -98,20 +93,12 @@ def _listed(tool: Tool) -> Listed:
 
 def _run(work: Callable[[], Answer]) -> CallToolResult:
     try:
-        return _answered(work())
+        return answered(work())
     except (AiosError, ClientError) as error:
         return _failed(error.message, error.hint)
     except (sqlite3.Error, UnicodeEncodeError) as error:
         return _failed(str(error))
 
 
-def _answered(answer: Answer) -> CallToolResult:
-    text = json.dumps(answer, ensure_ascii=False)
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)
-
-
 def _failed(message: str, hint: str = "") -> CallToolResult:
-    answer = {"success": False, "error": message, **({"hint": hint} if hint else {})}
-    result = _answered(answer)
-    result.is_error = True
-    return result
+    return failed({"success": False, "error": message, **({"hint": hint} if hint else {})})

@@ -1,0 +1,1 @@
+"""MCP: aios's hands for other AIs, and other people's servers for aios."""
