@@ -93,6 +93,8 @@ class Memory(Interface):
         super().__init__()
         self._exec = executor
         self.contents: list[str] = []
+        self.items: list[dict[str, Any]] = []
+        """What has to do with any prompt."""
         self.filters: list[dict[str, Any]] = []
 
     async def Create(self, call: Call, content: str, options: dict[str, Any]) -> str:
@@ -101,6 +103,14 @@ class Memory(Interface):
 
     async def Search(self, call: Call, query: str, options: dict[str, Any]) -> list[dict[str, Any]]:
         return [{"content": content} for content in self.contents if query in content]
+
+    async def Context(
+        self, call: Call, prompt: str, options: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        return list(self.items)
+
+    async def ListPreferences(self, call: Call, options: dict[str, Any]) -> list[dict[str, Any]]:
+        return []
 
     async def History(self, call: Call, filter: dict[str, Any]) -> list[dict[str, Any]]:
         self.filters.append(filter)
