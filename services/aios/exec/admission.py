@@ -84,7 +84,8 @@ class Admission:
                 id=new_id(), command=request.command, machine=self.machine.name, uid=uid,
                 user=user, requested_usec=now_usec(), session=session, cwd=cwd,
                 env=env, purpose=request.purpose, words=request.words, start=start,
-                pty=request.pty, detach=request.detach, peer=caller.bus_name,
+                pty=request.pty, detach=request.detach, input=request.input,
+                peer=caller.bus_name,
                 output_max=request.limits.output_max or 0, confirm_within_usec=within,
             )
         )  # fmt: skip

@@ -52,6 +52,8 @@ class Job:
     """A job of Start; else of Run."""
     pty: bool = False
     detach: bool = False
+    input: bool = True
+    """The caller of Start has its stdin."""
     peer: str = ""
     """The unique bus name of who asked; empty on a socket."""
     output_kept: int = 0

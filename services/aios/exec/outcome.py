@@ -1,18 +1,13 @@
 """How a command ended, as its caller is told."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
+from aios.confined import blocked
 from aios.exec import limits
 from aios.exec.job import Job
 from aios.exec.output import Text
 from aios.exec.unit import Result
-
-# What libc says for EROFS, EACCES, EPERM, EAFNOSUPPORT.
-_BLOCKED = re.compile(
-    "Read-only file system|Permission denied|Operation not permitted|Address family not supported"
-)
 
 
 @dataclass(frozen=True)
@@ -59,8 +54,6 @@ def outcome(job: Job, result: Result, out: Text, err: Text) -> Outcome:
         "limit": limits.reached(result.ended, left_out) or None,
         "stdout_raw": out.raw,
         "stderr_raw": err.raw,
-        "profile_blocked": True
-        if job.profile == "read-only" and result.status and _BLOCKED.search(err.text)
-        else None,
+        "profile_blocked": blocked(job.profile, result.status, err.text) or None,
     }
     return Outcome(result.status, out.text, err.text, {**job.details, **_known(collected)})

@@ -17,6 +17,7 @@ RUN: Mapping[str, type | tuple[str, str]] = {
 }  # fmt: skip
 START: Mapping[str, type | tuple[str, str]] = {
     **RUN, "pty": bool, "rows": int, "columns": int, "detach": bool,
+    "input": bool,
 }  # fmt: skip
 MAX_COMMAND = 64 * 1024
 MAX_ENVIRONMENT = 64 * 1024
@@ -33,8 +34,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 @dataclass(frozen=True)
 class Request:
     """One command, as asked for. `limits`: what the call wants lowered. rows, columns: of the
-    terminal, 0 where the caller does not say. confirm_within_usec: 0 without the guard
-    (aios.exec.guard). words: what the person said that led to it."""
+    terminal, 0 where the caller does not say. input False: its stdin is /dev/null.
+    confirm_within_usec: 0 without the guard (aios.exec.guard). words: what the person said that
+    led to it."""
 
     command: str
     profile: str = ""
@@ -49,6 +51,7 @@ class Request:
     rows: int = 0
     columns: int = 0
     detach: bool = False
+    input: bool = True
     confirm_within_usec: int = 0
 
 
@@ -136,6 +139,7 @@ def read(command: str, given: Mapping[str, Any], *, start: bool = False) -> Requ
         rows=options.get_int("rows", 0, high=MAX_SIDE),
         columns=options.get_int("columns", 0, high=MAX_SIDE),
         detach=options.get_bool("detach"),
+        input=options.get_bool("input", default=True),
         confirm_within_usec=options.get_int(
             "confirm_within_usec", 0, low=1_000_000, high=MAX_CONFIRM_USEC
         )

@@ -157,11 +157,13 @@ class Passed(Streams):
     def make(cls, job: Job, store: Store, bound: Bound) -> tuple["Passed", tuple[int, int, int]]:
         """With the caller's stdin, stdout and stderr."""
         self = cls(job.id, store)
-        (stdin_end, stdin), (out, out_end), (err, err_end) = make_pipe(), make_pipe(), make_pipe()
+        stdin_end, stdin = make_pipe() if job.input else (-1, os.open(os.devnull, os.O_WRONLY))
+        (out, out_end), (err, err_end) = make_pipe(), make_pipe()
         (stdout, out_reader), (stderr, err_reader) = make_pipe(), make_pipe()
         for descriptor in (stdin_end, stdout, stderr):
-            os.set_blocking(descriptor, True)
-        self.unit_ends = [stdin_end, out_end, err_end]
+            if descriptor >= 0:
+                os.set_blocking(descriptor, True)
+        self.unit_ends = [*([stdin_end] if job.input else []), out_end, err_end]
         self.keep(**{OUT: out, ERR: err, OUT_READER: out_reader, ERR_READER: err_reader})
         self._pass((out, out_reader), (err, err_reader), bound, counted=True)
         return self, (stdin, stdout, stderr)
@@ -190,8 +192,8 @@ class Passed(Streams):
         )
 
     def properties(self) -> list[Property]:
-        stdin, out, err = self.unit_ends
-        return descriptors(stdin, out, err)
+        *stdin, out, err = self.unit_ends
+        return descriptors(stdin[0] if stdin else None, out, err)
 
     async def drained(self, *, empty: bool) -> None:
         """Not waited for: whoever reads takes their time."""
