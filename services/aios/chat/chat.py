@@ -55,6 +55,10 @@ class Chat:
 
     def open(self, caller: Caller, machine: str) -> str:
         """The id of a new session about `machine`; a machine's own people have only that one."""
+        return self.store.create(caller, self._target(caller, machine)).id
+
+    def _target(self, caller: Caller, machine: str) -> str:
+        """The machine that the caller may speak of."""
         if caller.machine:
             self._require_machine_user(caller)
             if machine not in ("", caller.machine):
@@ -66,7 +70,7 @@ class Chat:
             raise NoSuchMachine(f"{machine!r} is no machine's name")
         if not machine_socket(machine, self._sockets).exists():
             raise machine_missing(machine)
-        return self.store.create(caller, machine).id
+        return machine
 
     def _require_machine_user(self, caller: Caller) -> None:
         users = self._load().machine.machine_users
@@ -117,6 +121,23 @@ class Chat:
         finally:
             del self._answering[session.id]
             answering.ended.set()
+
+    async def plan(
+        self, caller: Caller, machine: str, text: str, delegation: str, brain: str
+    ) -> dict[str, Any]:
+        """The command that the prompt would become (offline.plan.Plan, without what is empty)."""
+        machine = self._target(caller, machine)
+        delegation = _lent(caller, delegation)
+        if not text.strip() or len(text) > MAX_PROMPT:
+            raise InvalidOption(f"a prompt has 1 to {MAX_PROMPT} characters, not {len(text)}")
+        if brain not in ("", "offline"):
+            raise InvalidOption(
+                f"{brain!r} proposes nothing without running it; the brain `offline` does"
+            )
+        person = Person(machine, "plan", delegation, self._bus, self._sockets)
+        known = await distribution(self._bus, machine)
+        planned = await offline_brain.propose(person, text.strip(), self._lookups, known)
+        return {"brain": "offline", "machine": machine, **planned.as_dict()}
 
     async def interrupt(self, caller: Caller, session_id: str) -> None:
         """Ends the prompt in progress, if there is one, and waits until it has."""

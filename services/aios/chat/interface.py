@@ -33,6 +33,14 @@ class ChatInterface(Interface):
             await self._chat.close(call.caller, session)
         return answer.text()
 
+    async def Plan(
+        self, call: Call, machine: str, prompt: str, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        given = Options(options, {"delegation": str, "brain": str})
+        return await self._chat.plan(
+            call.caller, machine, prompt, given.get_str("delegation"), given.get_str("brain")
+        )
+
 
 class SessionInterface(Interface):
     NAME = "org.aios.Chat1.Session"

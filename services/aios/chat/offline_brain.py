@@ -29,6 +29,7 @@ from aios.chat.offline import (
     of_memory,
 )
 from aios.chat.offline.editing import DEFAULT, editing
+from aios.chat.offline.plan import FAMILIES, Plan, before_rules, of_result
 from aios.chat.person import Person
 from aios.chat.turn import REFUSALS, Turn
 from aios.memory import preferences, questions
@@ -47,9 +48,6 @@ _PAST = re.compile(
 )
 _ROWS = 1000
 """Of history, newest first, that one question reads."""
-_FAMILIES: dict[str, Distro] = {
-    "debian": "debian", "ubuntu": "debian", "arch": "arch", "fedora": "fedora", "rhel": "fedora",
-}  # fmt: skip
 _SUFFIXES = (
     ".service", ".socket", ".timer", ".target", ".mount", ".automount", ".swap", ".path", ".slice",
     ".scope", ".device",
@@ -167,28 +165,56 @@ async def respond(turn: Turn, lookups: Lookups, distribution: Distribution) -> S
         return Status.OK
     if editing(turn.prompt, DEFAULT):
         return await _edit(turn)
-    distro = next((_FAMILIES[name] for name in distribution.ids if name in _FAMILIES), None)
+    distro = _family(distribution)
     if distro is None:
-        return await _abstain(turn, Abstain(f"I know no commands of {distribution.name} offline"))
-    draft = brain().parse(turn.prompt)
-    context = Context(
-        machine=turn.person.machine,
-        distro=distro,
-        now=datetime.now().astimezone(),
-        packages=await lookups.find(turn.person, _PACKAGES[distro], draft.packages),
-        units=await lookups.find(turn.person, _UNITS, draft.units),
-    )
-    match brain().decide(draft, context):
+        return await _abstain(turn, _unknown(distribution))
+    now = datetime.now().astimezone()
+    match await _decided(turn.person, turn.prompt, lookups, distro, now):
         case Proposal() as proposal:
             return await _run(turn, lookups, proposal)
         case Question() as question:
             await turn.say(await _from_memory(turn, question))
             return Status.OK
         case Abstain() as abstained:
-            if said := await _history(turn, context.now):
+            if said := await _history(turn, now):
                 await turn.say(said)
                 return Status.OK
             return await _abstain(turn, abstained)
+
+
+def _family(distribution: Distribution) -> Distro | None:
+    return next((FAMILIES[name] for name in distribution.ids if name in FAMILIES), None)
+
+
+def _unknown(distribution: Distribution) -> Abstain:
+    return Abstain(f"I know no commands of {distribution.name} offline")
+
+
+async def _decided(
+    person: Person, prompt: str, lookups: Lookups, distro: Distro, now: datetime
+) -> Proposal | Question | Abstain:
+    draft = brain().parse(prompt)
+    context = Context(
+        machine=person.machine,
+        distro=distro,
+        now=now,
+        packages=await lookups.find(person, _PACKAGES[distro], draft.packages),
+        units=await lookups.find(person, _UNITS, draft.units),
+    )
+    return brain().decide(draft, context)
+
+
+async def propose(
+    person: Person, prompt: str, lookups: Lookups, distribution: Distribution
+) -> Plan:
+    """What respond() would do. Nothing is run but the probes, and nothing kept."""
+    if known := before_rules(prompt):
+        return known
+    distro = _family(distribution)
+    if distro is None:
+        return of_result(_unknown(distribution), prompt)
+    now = datetime.now().astimezone()
+    return of_result(await _decided(person, prompt, lookups, distro, now), prompt)
 
 
 async def _run(turn: Turn, lookups: Lookups, proposal: Proposal) -> Status:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from aios import __version__
 
 COMMANDS = {
+    "plan": "the command that a prompt would become; nothing is run",
     "exec": "run one command in a machine, governed",
     "jobs": "commands that run",
     "attach": "what a detached one printed and prints",
@@ -24,7 +25,7 @@ _MODULES = {
     "approve": "approvals", "reject": "approvals",
     "attach": "jobs", "cancel": "jobs", "confirm": "jobs",
 }  # fmt: skip
-_TAKES_MACHINE = {"exec", "jobs", "attach", "cancel", "policy", "history"}
+_TAKES_MACHINE = {"plan", "exec", "jobs", "attach", "cancel", "policy", "history"}
 
 EPILOG = """\
 Without PROMPT, `[aios] >` opens; when the input is no terminal, each of its lines is a prompt.

@@ -18,18 +18,23 @@ _PACKAGE = "aios.policy"
 _TOOL = f"{_PACKAGE}.tool"
 
 
-def run(arguments: Sequence[str]) -> int:
-    """The exit status, or no return at all."""
-    if importlib.util.find_spec(_PACKAGE) is not None:
+def run(arguments: Sequence[str], *, package: str = "", module: str = "") -> int:
+    """The exit status, or no return at all. `module` is the library's command, policy's if not
+    given; `package` is there where that can run in this interpreter."""
+    if importlib.util.find_spec(package or _PACKAGE) is not None:
         # Not by `import`: what is imported by name is copied into machines with the client.
-        tool = importlib.import_module(f"{_TOOL}.__main__")
+        tool = importlib.import_module(f"{module or _TOOL}.__main__")
         status: int = tool.main(arguments)
         return status
     if not PYTHON.exists():
         raise ClientError(
             UNAVAILABLE,
-            f"`aios policy {arguments[0]}` reads files of the host, and this is none",
-            "There: aios policy --help. Here: aios policy check COMMAND",
+            f"`aios {_name(arguments, module)}` reads files of the host, and this is none",
+            "" if module else "There: aios policy --help. Here: aios policy check COMMAND",
         )
     sys.stdout.flush()
-    os.execv(PYTHON, [str(PYTHON), "-I", "-m", _TOOL, *arguments])  # noqa: S606
+    os.execv(PYTHON, [str(PYTHON), "-I", "-m", module or _TOOL, *arguments])  # noqa: S606
+
+
+def _name(arguments: Sequence[str], module: str) -> str:
+    return "plan without a service" if module else f"policy {arguments[0]}"

@@ -1,8 +1,7 @@
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import tomli
 
 from aios.chat.offline.phrases import Phrase, PhraseReader
 from aios.chat.offline.proposal import Distro
@@ -32,7 +31,7 @@ class Intent:
 
 def load_intents(path: Path, phrases: PhraseReader, slots: Slots) -> list[Intent]:
     """Raises ValueError with file and intent."""
-    data = tomli.loads(path.read_text())
+    data = tomllib.loads(path.read_text())
     intents = []
     for entry in data["intent"]:
         try:

@@ -1,9 +1,8 @@
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-
-import tomli
 
 from aios.chat.offline.sentence import Kind, Token
 
@@ -41,7 +40,7 @@ class Lexicon:
 
     @classmethod
     def load(cls, path: Path) -> "Lexicon":
-        data = tomli.loads(path.read_text())
+        data = tomllib.loads(path.read_text())
         synonyms: dict[str, str] = {}
         compounds: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for canonical, variants in data["synonyms"].items():

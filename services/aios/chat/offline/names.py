@@ -1,11 +1,10 @@
 """Names of packages and units: what people call them, what they are called there,
 and whether they exist."""
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import tomli
 
 from aios.chat.offline.proposal import Context, Distro, Grounding
 from aios.chat.offline.values import Value
@@ -30,7 +29,7 @@ class Aliases:
 
     @classmethod
     def load(cls, path: Path) -> "Aliases":
-        data = tomli.loads(path.read_text())
+        data = tomllib.loads(path.read_text())
         return cls(_table(data["packages"]), _table(data["units"]))
 
     def multiword(self) -> dict[str, frozenset[str]]:

@@ -5,11 +5,10 @@ never gets into a command.
 """
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import tomli
 
 from aios.chat.offline.lexicon import Lexicon
 from aios.chat.offline.places import Places
@@ -94,7 +93,7 @@ class Slots:
 
     @classmethod
     def load(cls, path: Path, lexicon: Lexicon, multiword: dict[str, frozenset[str]]) -> "Slots":
-        data = tomli.loads(path.read_text())
+        data = tomllib.loads(path.read_text())
         extensions = {word: tuple(globs) for word, globs in data["extensions"].items()}
         return cls(lexicon, Places(data["places"], lexicon), extensions, multiword)
 

@@ -1,8 +1,7 @@
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-
-import tomli
 
 from aios.chat.offline.sentence import Sentence
 
@@ -24,7 +23,7 @@ class Vetoes:
 
     @classmethod
     def load(cls, path: Path) -> "Vetoes":
-        data = tomli.loads(path.read_text())
+        data = tomllib.loads(path.read_text())
         return cls(*(tuple(_veto(entry) for entry in data[when]) for when in ("before", "after")))
 
     def stop(self, sentence: Sentence) -> tuple[Veto, str] | None:

@@ -16,7 +16,7 @@ _aios_jobs() {
 
 _aios() {
     local current=$2 previous=$3 word command='' action='' i
-    local commands="exec jobs attach cancel confirm policy approvals approve reject history memory log status"
+    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory log status"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -61,6 +61,7 @@ _aios() {
         word="-m --machine --pty --detach --json --timeout --cwd --profile --session
             --confirm-within --wait-approval --help --"
         ;;
+    plan) word="-m --machine --brain --distro --batch --json --help" ;;
     jobs) word="-m --machine --json --help" ;;
     attach | cancel) word="$(_aios_jobs) -m --machine --help" ;;
     confirm) word="$(_aios_jobs) --help" ;;

@@ -13,8 +13,9 @@ function __aios_jobs
 end
 
 complete -c aios -f
-set -l commands exec jobs attach cancel confirm policy approvals approve reject history memory log status
+set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory log status
 set -l first "not __fish_seen_subcommand_from $commands"
+complete -c aios -n $first -a plan -d 'the command that a prompt would become'
 complete -c aios -n $first -a exec -d 'run one command in a machine, governed'
 complete -c aios -n $first -a jobs -d 'commands that run'
 complete -c aios -n $first -a attach -d 'what a detached one printed and prints'
@@ -30,12 +31,15 @@ complete -c aios -n $first -a log -d 'the audit'
 complete -c aios -n $first -a status -d 'services, machines and sockets'
 complete -c aios -n $first -l version -d 'the version'
 complete -c aios -l help -d 'help'
-complete -c aios -n "$first; or __fish_seen_subcommand_from exec jobs attach cancel policy history" \
+complete -c aios -n "$first; or __fish_seen_subcommand_from plan exec jobs attach cancel policy history" \
     -s m -l machine -xa '(__aios_machines)' -d 'the machine'
 complete -c aios -n "$first; or __fish_seen_subcommand_from exec" -l wait-approval -x \
     -d 'do not ask here; wait so many seconds'
-complete -c aios -n "__fish_seen_subcommand_from exec jobs policy approvals history memory log status" \
+complete -c aios -n "__fish_seen_subcommand_from plan exec jobs policy approvals history memory log status" \
     -l json -d 'for programs'
+complete -c aios -n "__fish_seen_subcommand_from plan" -l batch -d 'JSON lines'
+complete -c aios -n "__fish_seen_subcommand_from plan" -l brain -xa offline -d 'who proposes'
+complete -c aios -n "__fish_seen_subcommand_from plan" -l distro -xa 'debian arch fedora'
 complete -c aios -n "__fish_seen_subcommand_from attach cancel confirm" -a '(__aios_jobs)'
 complete -c aios -n "__fish_seen_subcommand_from exec" -l pty -d 'on this terminal'
 complete -c aios -n "__fish_seen_subcommand_from exec" -l detach -d 'leave it to run'

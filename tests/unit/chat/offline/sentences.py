@@ -110,7 +110,6 @@ def summary(question: Question) -> str:
         question.outcome if question.outcome != "any" else "",
         question.period,
         question.name,
-        question.machine,
         question.text,
     )
     return " ".join(part for part in parts if part)
