@@ -12,6 +12,7 @@ from aios.errors import InvalidOption, NotFound, Unavailable
 from aios.memory import (
     analyses,
     batch,
+    erase,
     memories,
     profile,
     relationships,
@@ -106,6 +107,7 @@ class File:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._eraser = erase.Eraser(Path(db.execute("PRAGMA database_list").fetchone()["file"]))
 
     def create(self, content: str, options: Fields) -> str:
         given = dict(options)
@@ -126,6 +128,8 @@ class File:
 
     def delete(self, memory_id: str) -> None:
         memories.delete(self._db, memory_id)
+        while self._eraser.step(self._db) is erase.Left.MORE:
+            pass
 
     def recent(self, limit: int, offset: int) -> list[Fields]:
         return _fields(memories.recent(self._db, limit=limit, offset=offset))

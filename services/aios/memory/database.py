@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from aios.errors import Unavailable
-from aios.memory import backup, schema
-from aios.memory.writer import Writer
+from aios.memory import backup, forget, schema
+from aios.memory.erase import Eraser, Left
+from aios.memory.writer import Writer, truncate
 
 DEFAULT_DIRECTORY = "/var/lib/aios/memory"
 FILE = "memory.db"
@@ -40,13 +42,21 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.backups = backup.directory_of(path)
-        self._writer = Writer(path, lambda: schema.connect(path), self._drop)
+        self._eraser = Eraser(path)
+        self._writer = Writer(
+            path,
+            lambda: schema.connect(path),
+            self._drop,
+            lambda db: self._eraser.step(db) is Left.MORE,
+        )
         self._opened = False
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._free: list[sqlite3.Connection] = []
         """Readers of nobody."""
         self._dropped = 0
         self._lock = threading.Lock()
+        self._copying = asyncio.Lock()
+        """A backup, or forgetting in backups."""
 
     async def write(self, work: Work[Result], *, alone: bool = False) -> Result:
         """The work's result, after its commit. Work that is `alone` is in no transaction."""
@@ -101,11 +111,28 @@ class Database:
         await self.read(schema.version)
         with self._told():
             # A thread and a connection of its own: it takes long, and searches do not wait.
-            return await asyncio.to_thread(self._backup)
+            async with self._copying:
+                return await asyncio.to_thread(self._backup)
 
     def _backup(self) -> Path:
         with closing(schema.connect(self.path, read_only=True)) as source:
             return backup.make(source, self.backups)
+
+    async def forget(self, wanted: forget.Filter) -> tuple[forget.Found, int, list[str]]:
+        """What it was, how many backups were written anew for it, and where it can still be.
+        Others' writes are done in between."""
+        found = await self.read(lambda db: forget.find(db, wanted))
+        for part in forget.parts(found):
+            await self.write(partial(forget.remove, found=part))
+        left = []
+        while (done := await self.write(self._eraser.step, alone=True)) is Left.MORE:
+            pass
+        if done is Left.HELD or not await self.write(truncate, alone=True):
+            left.append("the file and its WAL, as long as another program reads an older state")
+        with self._told():
+            async with self._copying:
+                rewritten, kept = await asyncio.to_thread(forget.in_backups, self.backups, wanted)
+        return found, rewritten, [*left, *kept]
 
     async def verify(self) -> list[str]:
         """What is wrong with the file; nothing where all is well."""
@@ -127,6 +154,7 @@ class Database:
         def replace(_connection: object) -> Path:
             self._writer.close()
             self._drop()
+            self._eraser.renewed()
             return backup.restore(self.path, self.backups, name)
 
         with self._told():

@@ -1,24 +1,25 @@
 """Forgetting: memories and commands are gone from the rows, the word index, free pages, the WAL and
 the backups. Standard library only.
 
-Deleted content is overwritten (secure_delete), but SQLite leaves copies of what it only moved, and
-FTS5 words of what it only marked. So the index is merged and the file written anew (VACUUM): that
-takes as long as the database is large, and other writes wait for it.
+In the service's database it is removed in parts and erased in steps (erase.py); a backup, for which
+nobody waits, is written anew (VACUUM).
 """
 
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from aios.memory import backup, schema
-from aios.memory.memories import index, merge
+from aios.memory.erase import indexes
+from aios.memory.memories import index
 from aios.memory.schema import transaction
 from aios.memory.words import fold
-from aios.memory.writer import truncate
 
 KINDS = ("memories", "commands")
+PART = 100
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,17 @@ def _find(connection: sqlite3.Connection, select: str, wanted: Filter) -> tuple[
     )
 
 
-def forget(connection: sqlite3.Connection, wanted: Filter) -> Found:
-    """What was found, and is in no row, index or free page any more; the WAL is `truncate`'s.
-    In no transaction."""
+def parts(found: Found) -> Iterator[Found]:
+    """Of a size that a transaction removes in a moment."""
+    for start in range(0, len(found.memories), PART):
+        yield Found(found.memories[start : start + PART], ())
+    for start in range(0, len(found.commands), PART):
+        yield Found((), found.commands[start : start + PART])
+
+
+def remove(connection: sqlite3.Connection, found: Found) -> None:
+    """From all answers; what is left of it in the file is `erase`'s."""
     with transaction(connection):
-        found = find(connection, wanted)
         for table, ids in (("memories", found.memories), ("commands", found.commands)):
             connection.executemany(
                 f"DELETE FROM {table} WHERE id = ?",  # noqa: S608 - one of two
@@ -99,27 +106,30 @@ def forget(connection: sqlite3.Connection, wanted: Filter) -> Found:
             connection.execute("DELETE FROM user_profiles")
             connection.execute("DELETE FROM relationship_cache")
         index(connection)
-        merge(connection)
+
+
+def forget(connection: sqlite3.Connection, wanted: Filter) -> Found:
+    """What was found, and is in no row, index or free page any more, in a file that nobody else
+    waits for; the WAL is `truncate`'s. In no transaction."""
+    with transaction(connection):
+        found = find(connection, wanted)
+        remove(connection, found)
+        for name in indexes(connection):
+            connection.execute(f"INSERT INTO {name}({name}) VALUES ('optimize')")  # noqa: S608
+        connection.execute("DELETE FROM memory_remains")
     connection.execute("VACUUM")
     return found
 
 
-def forget_everywhere(
-    connection: sqlite3.Connection, wanted: Filter, backups: Path
-) -> tuple[Found, int, list[str]]:
-    """Also how many backups were written anew, and files that can still hold what is forgotten."""
-    found = forget(connection, wanted)
-    left = []
-    if not truncate(connection):
-        left.append("the WAL, as long as another program reads an older state")
-    rewritten = 0
+def in_backups(backups: Path, wanted: Filter) -> tuple[int, list[str]]:
+    """How many backups were written anew, and files that can still hold what is forgotten."""
+    rewritten, left = 0, []
     for path in backup.every(backups) if backups.is_dir() else []:
         try:
             rewritten += _forget_in(path, wanted)
         except sqlite3.DatabaseError as error:
             left.append(f"{path} ({error})")
-    left += [str(path) for path in backup.aside(backups)]
-    return found, rewritten, left
+    return rewritten, left + [str(path) for path in backup.aside(backups)]
 
 
 def _forget_in(path: Path, wanted: Filter) -> bool:

@@ -35,10 +35,7 @@ class Keeping(Door):
             found = await self._database.read(lambda db: forget.find(db, wanted))
             rewritten, left = 0, list[str]()
         else:
-            backups = self._database.backups
-            found, rewritten, left = await self._database.write(
-                lambda db: forget.forget_everywhere(db, wanted, backups), alone=True
-            )
+            found, rewritten, left = await self._database.forget(wanted)
         return {
             "memories": len(found.memories), "commands": len(found.commands),
             "backups": rewritten, "left": left,

@@ -273,21 +273,11 @@ def update(connection: sqlite3.Connection, memory_id: str, draft: Draft) -> None
 
 
 def delete(connection: sqlite3.Connection, memory_id: str) -> None:
-    """Overwrites it in the file (secure_delete)."""
+    """Overwrites it in the file (secure_delete); its words in the index are `erase`'s."""
     with transaction(connection):
         if not connection.execute("DELETE FROM memories WHERE id = ?", (memory_id,)).rowcount:
             raise NotFound(f"no memory {memory_id!r}")
         index(connection)
-        merge(connection)
-
-
-def merge(connection: sqlite3.Connection) -> None:
-    """FTS5 only marks words as deleted; merging everything drops them."""
-    tables = connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%using fts5%'"
-    )
-    for (name,) in tables.fetchall():
-        connection.execute(f"INSERT INTO {name}({name}) VALUES ('optimize')")  # noqa: S608
 
 
 def index(connection: sqlite3.Connection) -> None:

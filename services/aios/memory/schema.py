@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from aios.errors import Unavailable
 
-VERSION = 2
+VERSION = 3
 BUSY_SECONDS = 5.0
 
 ORIGINAL = """
@@ -205,6 +205,10 @@ def migrate(connection: sqlite3.Connection) -> None:
             run(connection, ADDITIONS)
         if version(connection) < 2:
             second(connection)
+        if version(connection) < 3:
+            from aios.memory import erase
+
+            run(connection, erase.SCHEMA)
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

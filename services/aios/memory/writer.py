@@ -57,16 +57,18 @@ class Writer:
         path: Path,
         connect: Callable[[], sqlite3.Connection],
         drop: Callable[[], None],
+        rest: Callable[[sqlite3.Connection], bool],
     ) -> None:
         """drop: closes the process's other connections, which share what SQLite knows of the
-        file."""
+        file. rest: a step of what is done while nobody writes; whether there is another."""
         self._wal = path.with_name(f"{path.name}-wal")
         self._connect = connect
         self._drop = drop
+        self._rest = rest
         self._connection: sqlite3.Connection | None = None
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._truncated = 0.0
+        self._truncated = self._tidied = 0.0
         self._held = False
         """By a reader, when the WAL was last to be emptied."""
 
@@ -96,6 +98,7 @@ class Writer:
             try:
                 first = left or self._jobs.get(timeout=IDLE_SECONDS if dirty else None)
             except queue.Empty:
+                self._tidy()
                 dirty = not self._truncate()
                 continue
             jobs, left = self._gather(first)
@@ -108,11 +111,22 @@ class Writer:
             for loop, some in _by_loop(answers):
                 _give(loop, some)
             dirty = True
+            if time.monotonic() - self._tidied > IDLE_SECONDS:
+                self._tidy(once=True)
             if first.alone or (
                 (self._held or self._wal_size() > MAX_WAL)
                 and time.monotonic() - self._truncated > IDLE_SECONDS
             ):
                 self._truncate()
+
+    def _tidy(self, *, once: bool = False) -> None:
+        self._tidied = time.monotonic()
+        try:
+            while self._connection is not None and (once or self._jobs.empty()):
+                if not self._rest(self._connection) or once:
+                    break
+        except (sqlite3.Error, OSError):
+            pass  # tried again after the next write, which meets it too and tells its caller
 
     def _gather(self, first: Job) -> tuple[list[Job], Job | None]:
         """What can be done together with `first`, and the one after it that cannot."""

@@ -1,6 +1,7 @@
 """Gone means: in no row, no index, no free page, no log, no backup."""
 
 import random
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 
 from aios.memory import backup, forget, history, memories, schema, writer
 from aios.memory.database import Database
+from aios.memory.erase import Eraser, Left
 from aios.memory.forget import Filter
 from aios.memory.history import Event
 from aios.memory.memories import Draft, Source
@@ -110,10 +112,7 @@ async def test_the_bytes_are_in_no_file(path: Path) -> None:
         await database.write(partial(memories.update, memory_id=f"{number:04}", draft=draft))
     await database.backup()
     assert b"zzxsecret7" in bytes_of(path)
-    found, rewritten, left = await database.write(
-        lambda db: forget.forget_everywhere(db, Filter(query="zzxsecret"), database.backups),
-        alone=True,
-    )
+    found, rewritten, left = await database.forget(Filter(query="zzxsecret"))
     assert (len(found.memories), len(found.commands)) == (30, 1)
     assert (rewritten, left) == (1, [])
     assert b"zzx" not in bytes_of(path).lower()
@@ -132,11 +131,75 @@ async def test_a_reader_of_the_old_state_is_named(
     with closing(schema.connect(path, read_only=True)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM memories").fetchall()
-        _found, _rewritten, left = await database.write(
-            lambda db: forget.forget_everywhere(db, Filter(), database.backups), alone=True
-        )
+        _found, _rewritten, left = await database.forget(Filter())
         assert "reads an older state" in left[0]
         assert b"zzxsecret" in bytes_of(path)
     # Without a pause in what is written, too.
     while b"zzxsecret" in bytes_of(path):
         await database.write(schema.version)
+
+
+async def test_what_is_deleted_leaves_the_file_when_nobody_writes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "IDLE_SECONDS", 0.02)
+    database = Database(path)
+    chance = random.Random(2)
+
+    def fill(db: sqlite3.Connection) -> None:
+        for number in range(600):
+            text = "".join(chance.choices("abcdefgh ", k=chance.randrange(20, 400)))
+            remember(db, f"{number:04}", f"{text} zzxsecret{number % 60}", ME)
+
+    await database.write(fill)
+    for number in range(0, 600, 60):
+        await database.write(partial(memories.delete, memory_id=f"{number:04}"))
+    gone = re.compile(b"zzxsecret(?:0|t0)(?![0-9])")
+    while gone.search(bytes_of(path)):
+        await database.read(schema.version)
+    # What this process remembers of pages does not come back with what is written next.
+    for number in range(1, 600, 7):
+        if number % 60:
+            await database.write(
+                partial(memories.update, memory_id=f"{number:04}", draft=Draft.of("short"))
+            )
+    assert not gone.search(bytes_of(path))
+    assert await database.verify() == []
+    assert b"zzxsecret1" in bytes_of(path)
+
+
+async def test_erasing_goes_on_in_another_process(path: Path) -> None:
+    with closing(schema.connect(path)) as db:
+        for number in range(300):
+            remember(db, f"{number:04}", f"a pear and zzxsecret{number}", ME)
+        for number in range(300):
+            memories.delete(db, f"{number:04}")
+        one = Eraser(path)
+        assert one.step(db) is Left.MORE
+        remember(db, "1000", "zzxsecret once more", ME)
+        memories.delete(db, "1000")
+        other = Eraser(path)
+        while other.step(db) is Left.MORE:
+            pass
+        writer.truncate(db)
+        assert b"zzx" not in bytes_of(path)
+        assert backup.check(db) == []
+
+
+def test_free_pages_of_a_library_that_leaves_them_as_they_were(path: Path) -> None:
+    with closing(schema.connect(path)) as db:
+        db.execute("PRAGMA secure_delete = OFF")
+        db.execute("CREATE TABLE other (text TEXT)")
+        db.executemany("INSERT INTO other VALUES (?)", [("zzxsecret " * 900,)] * 400)
+        db.execute("DELETE FROM other WHERE rowid % 3 > 0")
+        writer.truncate(db)
+        assert bytes_of(path).count(b"zzxsecret") > 900 * 300
+        remember(db, "01", "a note", ME)
+        memories.delete(db, "01")
+        eraser = Eraser(path)
+        while eraser.step(db) is Left.MORE:
+            pass
+        # The first of each stays: the free pages that list others are none of these.
+        assert bytes_of(path).count(b"zzxsecret") <= 900 * 133 + 450
+        assert backup.check(db) == []
+        assert db.execute("SELECT sum(length(text)) FROM other").fetchone()[0] == 9000 * 133

@@ -10,6 +10,7 @@ import pytest
 from aios.errors import InvalidOption, NotFound
 from aios.ids import is_id
 from aios.memory import memories, schema
+from aios.memory.erase import Eraser, Left
 from aios.memory.memories import MAX_CONTENT, MAX_REPLY, Draft, Source
 
 
@@ -128,6 +129,9 @@ def test_what_is_deleted_is_not_in_the_file(path: Path) -> None:
         )
         memories.create(db, "02", Draft.of("something else"))
         memories.delete(db, "01")
+        eraser = Eraser(path)
+        while eraser.step(db) is Left.MORE:
+            pass
         (left,) = db.execute("SELECT count(*) FROM memory_sources").fetchone()
         assert left == 0
     content = path.read_bytes()
