@@ -18,6 +18,7 @@ COMMANDS = {
     "reject": "refuse one of them",
     "history": "what was run, from the memory that all machines share",
     "memory": "search, add to and list that memory",
+    "mcp": "the same hands for other AIs, and MCP servers for aios",
     "log": "the audit: what was asked for, decided and done",
     "status": "services, machines and sockets",
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aios.client import own_rules, place
+from aios.client import own_rules, own_servers, place
 
 
 class Peer:
@@ -105,6 +105,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """/run/aios as on a host, for somebody without rules of their own."""
     monkeypatch.setattr(place, "RUNTIME", str(tmp_path))
     monkeypatch.setattr(own_rules, "FILE", tmp_path / "no-own-rules")
+    monkeypatch.setattr(own_servers, "FILE", tmp_path / "no-own-servers")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "exec").mkdir()
     (tmp_path / "machine").mkdir()

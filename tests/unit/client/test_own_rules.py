@@ -88,7 +88,7 @@ def test_somebody_elses_file_is_not_ones_own(
 ) -> None:
     file.write_text(TEXT)
     mine = os.getuid()
-    monkeypatch.setattr(own_rules.os, "getuid", lambda: mine + 1)
+    monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     own_rules.hand_over()
     assert texts(service) == []
 

@@ -16,7 +16,7 @@ _aios_jobs() {
 
 _aios() {
     local current=$2 previous=$3 word command='' action='' i
-    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory log status"
+    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -92,6 +92,7 @@ _aios() {
     status) word="--json --help" ;;
     log) word="-n --json --help" ;;
     memory) word="search add list -n --json --help" ;;
+    mcp) word="list test --http --allow-host --wait-approval -m --machine --json --help" ;;
     history)
         word="-n -m --machine --since --until --action --object --failed --everyone --json --help"
         ;;

@@ -13,7 +13,7 @@ function __aios_jobs
 end
 
 complete -c aios -f
-set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory log status
+set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status
 set -l first "not __fish_seen_subcommand_from $commands"
 complete -c aios -n $first -a plan -d 'the command that a prompt would become'
 complete -c aios -n $first -a exec -d 'run one command in a machine, governed'
@@ -27,6 +27,7 @@ complete -c aios -n $first -a approve -d 'let one of them run'
 complete -c aios -n $first -a reject -d 'refuse one of them'
 complete -c aios -n $first -a history -d 'what was run'
 complete -c aios -n $first -a memory -d 'the shared memory'
+complete -c aios -n $first -a mcp -d 'the hands for other AIs, and MCP servers'
 complete -c aios -n $first -a log -d 'the audit'
 complete -c aios -n $first -a status -d 'services, machines and sockets'
 complete -c aios -n $first -l version -d 'the version'
@@ -68,6 +69,8 @@ complete -c aios -n "$policy; and __fish_seen_subcommand_from suggest" -s n -x -
 complete -c aios -n "$policy; and __fish_seen_subcommand_from hook" -a claude-code
 complete -c aios -n "__fish_seen_subcommand_from approve reject" -a '(__aios_requests)'
 complete -c aios -n "__fish_seen_subcommand_from memory" -a 'search add list'
+complete -c aios -n "__fish_seen_subcommand_from mcp" -a 'list test'
+complete -c aios -n "__fish_seen_subcommand_from mcp" -l http -x -d 'serve on this port of loopback'
 complete -c aios -n "__fish_seen_subcommand_from history memory log" -s n -x -d 'at most so many'
 complete -c aios -n "__fish_seen_subcommand_from history" -l since -xa 'today yesterday'
 complete -c aios -n "__fish_seen_subcommand_from history" -l until -xa 'today yesterday'

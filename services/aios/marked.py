@@ -1,0 +1,24 @@
+"""What programs and other people's servers say, for a model: data, between marks that nothing in it
+can foresee, and no more of it than helps."""
+
+import secrets
+
+HEAD = TAIL = 6000
+"""Characters kept of each end."""
+
+
+def mark() -> str:
+    """For all that is shown at once."""
+    return f"data-{secrets.token_hex(8)}"
+
+
+def between(mark: str, about: str, text: str) -> str:
+    return f"<{mark} {about}>\n{bounded(text)}\n</{mark}>"
+
+
+def bounded(text: str) -> str:
+    """Its head and tail."""
+    left_out = len(text) - HEAD - TAIL
+    if left_out <= 0:
+        return text.rstrip("\n")
+    return f"{text[:HEAD]}\n[… {left_out} characters left out …]\n{text[-TAIL:]}".rstrip("\n")
