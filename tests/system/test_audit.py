@@ -18,7 +18,7 @@ from governed import (
 )
 from sandbox import Sandbox
 
-from aios.exec.audit import GENESIS, digest
+from aios.record.chain import GENESIS, digest
 
 COMMON = ("AIOS_ID", "AIOS_COMMAND", "AIOS_MACHINE", "AIOS_UID", "AIOS_USER", "AIOS_HASH",
           "AIOS_PREVIOUS", "MESSAGE_ID")  # fmt: skip

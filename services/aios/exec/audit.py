@@ -2,15 +2,17 @@
 
 The last record, the chain's head, is in memory, in the journal, and in a file when exec leaves. An
 exec that finds no such file was killed, or lost power: it takes the head from the journal. So the
-chain has no gap and no fork, and what it lost with the journal's tail it does not know of.
+chain has no gap and no fork. Anchors, written down now and then (`aios.record.anchors`), tell what
+the journal no longer has; what was lost with its tail since the last one, nobody knows of.
+
+What shows secrets is struck out before it is hashed: AIOS_REDACTED says so.
 """
 
 import asyncio
 import contextlib
-import hashlib
-import json
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,13 @@ from aios.exec import disk
 from aios.exec.job import Job
 from aios.exec.journald import Journald
 from aios.exec.unit import Ended, Result
+from aios.record import anchors
+from aios.record.anchors import Anchor
+from aios.record.chain import GENESIS, digest
+from aios.redact import redact
 from aios.text import visible
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-GENESIS = "0" * 64
-"""AIOS_PREVIOUS of the first record."""
 MAX_SHOWN = 200
 DECISIONS = {
     "deny": (MessageId.DENIED, "denied", journal.LOG_WARNING),
@@ -48,17 +52,10 @@ def shown(command: str) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(command)} characters)"
 
 
-def digest(fields: Mapping[str, str]) -> str:
-    """Over all of a record's AIOS_ fields (AIOS_PREVIOUS among them), MESSAGE, MESSAGE_ID and
-    PRIORITY, as canonical JSON."""
-    content = {
-        name: value
-        for name, value in fields.items()
-        if name in ("MESSAGE", "MESSAGE_ID", "PRIORITY")
-        or (name.startswith("AIOS_") and name != "AIOS_HASH")
-    }
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+@functools.lru_cache(maxsize=64)
+def _redacted(text: str) -> str:
+    """A command is looked at once, not with each of its records."""
+    return redact(text)
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,11 @@ class Head:
     hash: str = GENESIS
     sequence: int = 0
     boot: str = ""
+    usec: int = 0
+    """When the record was written, realtime; 0: not known."""
+
+    def anchor(self) -> Anchor:
+        return Anchor(self.sequence, self.hash, self.usec)
 
 
 class Audit:
@@ -75,7 +77,9 @@ class Audit:
 
     def __init__(self, machine: str, state: Path) -> None:
         self._machine = machine
-        self._path = state / "audit-head.json"
+        self._state = state
+        self._path = state / anchors.HEAD
+        self._anchored = Anchor(0, GENESIS)
         self._journald = Journald()
         self._head: Head | None = None
         self._loading = asyncio.Lock()
@@ -97,14 +101,34 @@ class Audit:
             kept = Head()
         except OSError as error:
             raise AuditUnavailable(f"{self._path} cannot be read: {error}") from error
+        anchored = self._last_anchor()
         if kept.boot != _boot():
             await self._journald.synchronize()
             last = await asyncio.to_thread(_last, self._machine)
-            # The journal may have been emptied meanwhile.
-            kept = max(kept, last, key=lambda head: head.sequence)
+            # The journal may have been emptied meanwhile, or its tail lost.
+            kept = max(kept, last, _at(anchored), key=lambda head: head.sequence)
         # Until `close` the file says where to begin, not where the chain ends.
         disk.write(self._path, asdict(replace(kept, boot="")))
+        self._anchored = anchored
         self._head = kept
+
+    def _last_anchor(self) -> Anchor:
+        try:
+            return anchors.last(self._state) or Anchor(0, GENESIS)
+        except OSError as error:
+            raise AuditUnavailable(f"the anchors cannot be read: {error}") from error
+
+    def _anchor(self, head: Head) -> None:
+        last = self._anchored
+        if (
+            head.sequence - last.sequence < anchors.EVERY
+            and head.usec - last.usec < anchors.EVERY_USEC
+        ):
+            return
+        # What cannot be written now is with the next record.
+        with contextlib.suppress(OSError):
+            anchors.append(self._state, head.anchor())
+            self._anchored = head.anchor()
 
     def close(self) -> None:
         """For an exec that leaves: the next begins here."""
@@ -120,22 +144,24 @@ class Audit:
         head = self._head
         if head is None:
             raise Internal("a record before the chain's head is known", hint="nothing ran")
+        command, now = _redacted(job.command), time.time_ns() // 1000
         more = {
             "SESSION": job.session, "DECISION": job.decision, "RULE": job.rule,
             "REASON": job.reason, "PROFILE": job.profile, "CWD": job.cwd, "PURPOSE": job.purpose,
-            "APPROVED_BY": job.approved_by, **more,
+            "APPROVED_BY": job.approved_by, "REDACTED": "1" if command != job.command else "",
+            **more,
         }  # fmt: skip
         fields = {
-            "MESSAGE": f"{message}: {shown(job.command)}",
+            "MESSAGE": f"{message}: {shown(command)}",
             "MESSAGE_ID": str(message_id),
             "PRIORITY": str(priority),
             "AIOS_ID": job.id,
             "AIOS_EVENT": event,
-            "AIOS_COMMAND": job.command,
+            "AIOS_COMMAND": command,
             "AIOS_MACHINE": job.machine,
             "AIOS_UID": str(job.uid),
             "AIOS_USER": job.user,
-            "AIOS_TIME_USEC": str(time.time_ns() // 1000),
+            "AIOS_TIME_USEC": str(now),
             "AIOS_SEQUENCE": str(head.sequence + 1),
             "AIOS_PREVIOUS": head.hash,
             **{
@@ -146,7 +172,8 @@ class Audit:
         }
         fields["AIOS_HASH"] = digest(fields)
         self._send(fields)
-        self._head = Head(fields["AIOS_HASH"], head.sequence + 1)
+        self._head = Head(fields["AIOS_HASH"], head.sequence + 1, usec=now)
+        self._anchor(self._head)
 
     def _send(self, fields: Mapping[str, str]) -> None:
         try:
@@ -162,7 +189,7 @@ class Audit:
     def requested(self, job: Job) -> None:
         self._write(
             job, "requested", MessageId.REQUESTED, journal.LOG_INFO,
-            f"{job.user} asks to run on {job.machine}",
+            f"{job.user} asks to run on {job.machine}", WORDS=_redacted(job.words),
         )  # fmt: skip
 
     def pending(self, job: Job, expires_usec: int) -> None:
@@ -224,7 +251,7 @@ class Audit:
         """It did not run, or nobody can say how it ended; and no policy or human refused it."""
         self._write(
             job, "finished", MessageId.FAILED, journal.LOG_WARNING,
-            f"{visible(why)} on {job.machine}", ENDED=ended,
+            f"{visible(_redacted(why))} on {job.machine}", ENDED=ended,
         )  # fmt: skip
 
     # After a kill
@@ -236,7 +263,7 @@ class Audit:
 
     async def events(self, job: Job) -> set[str]:
         """What the journal has of a job."""
-        return await asyncio.to_thread(_events, job.id)
+        return await asyncio.to_thread(_events, self._machine, job.id)
 
 
 def _figures(result: Result) -> dict[str, Any]:
@@ -253,28 +280,34 @@ def _figures(result: Result) -> dict[str, Any]:
     }
 
 
+def _at(anchor: Anchor) -> Head:
+    return Head(anchor.hash, anchor.sequence, usec=anchor.usec)
+
+
 def _boot() -> str:
     return BOOT.read_text().strip()
 
 
+@contextlib.contextmanager
+def _own(machine: str, **match: str) -> Iterator[Any]:
+    """The records that this machine's exec sent: anybody can send the fields."""
+    with journal.Reader(flags=journal.LOCAL_ONLY | journal.SYSTEM_ONLY) as reader:
+        reader.add_match(_UID=0, _SYSTEMD_UNIT=f"aios-exec@{machine}.service", **match)
+        yield reader
+
+
 def _last(machine: str) -> Head:
     """The latest record in the journal."""
-    with journal.Reader(flags=journal.LOCAL_ONLY | journal.SYSTEM_ONLY) as reader:
-        reader.add_match(_UID=0, _SYSTEMD_UNIT=f"aios-exec@{machine}.service", AIOS_MACHINE=machine)
+    with _own(machine, AIOS_MACHINE=machine) as reader:
         reader.seek_tail()
         while entry := reader.get_previous():
             found, number = str(entry.get("AIOS_HASH", "")), str(entry.get("AIOS_SEQUENCE", ""))
             if found and number.isdigit():
-                return Head(found, int(number))
+                usec = str(entry.get("AIOS_TIME_USEC", ""))
+                return Head(found, int(number), usec=int(usec) if usec.isdigit() else 0)
     return Head()
 
 
-def _entries(**match: str) -> list[Mapping[str, Any]]:
-    with journal.Reader(flags=journal.LOCAL_ONLY | journal.SYSTEM_ONLY) as reader:
-        # Only what root sent: anybody can send the fields.
-        reader.add_match(_UID=0, **match)
-        return list(reader)
-
-
-def _events(job_id: str) -> set[str]:
-    return {str(entry.get("AIOS_EVENT", "")) for entry in _entries(AIOS_ID=job_id)}
+def _events(machine: str, job_id: str) -> set[str]:
+    with _own(machine, AIOS_ID=job_id) as reader:
+        return {str(entry.get("AIOS_EVENT", "")) for entry in reader}

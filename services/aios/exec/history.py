@@ -17,6 +17,7 @@ from aios.errors import AiosError, InvalidOption
 from aios.exec import disk
 from aios.exec.job import Job
 from aios.exec.unit import Result
+from aios.redact import redact
 
 MEMORY = "org.aios.Memory1"
 SOCKET = Path("/run/aios/memory.sock")
@@ -29,7 +30,7 @@ Record = Callable[[dict[str, Any]], Awaitable[object]]
 def row(job: Job, result: Result) -> dict[str, Any]:
     known = {
         "id": job.id,
-        "command": job.command,
+        "command": redact(job.command),
         "machine": job.machine,
         "uid": job.uid,
         "user": job.user,
@@ -44,7 +45,7 @@ def row(job: Job, result: Result) -> dict[str, Any]:
         "cpu_usec": result.cpu_usec,
         "cwd": job.cwd,
         "purpose": job.purpose,
-        "words": job.words,
+        "words": redact(job.words),
     }
     return {name: value for name, value in known.items() if value not in ("", None)}
 

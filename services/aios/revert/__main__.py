@@ -16,6 +16,7 @@ from systemd import journal
 
 from aios.audit_ids import MessageId
 from aios.ids import is_id
+from aios.redact import redact
 from aios.revert import BOOT, JOB
 from aios.revert.saved import restore
 from aios.text import visible
@@ -31,10 +32,11 @@ def revert(directory: Path, *, boot: bool = False) -> int:
     changed = restore(directory)
     # At boot they start with the files that are there now.
     failed = [] if boot else [unit for unit in job["units"] if not _restart(unit)]
+    command = redact(job["command"])
     journal.send(
-        f"Put back on the host, nobody confirmed it: {visible(job['command'])}",
+        f"Put back on the host, nobody confirmed it: {visible(command)}",
         MESSAGE_ID=str(MessageId.REVERTED), PRIORITY=journal.LOG_WARNING, AIOS_ID=job["id"],
-        AIOS_EVENT="reverted", AIOS_COMMAND=job["command"], AIOS_MACHINE=".host",
+        AIOS_EVENT="reverted", AIOS_COMMAND=command, AIOS_MACHINE=".host",
         AIOS_UID=str(job["uid"]), AIOS_USER=job["user"], AIOS_FILES="\n".join(changed),
         AIOS_UNITS=" ".join(job["units"]), AIOS_FAILED=" ".join(failed),
         SYSLOG_IDENTIFIER="aios-revert",

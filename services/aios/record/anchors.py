@@ -1,0 +1,89 @@
+"""Anchors: places of the chain that exec writes down beside the journal, in its own state, which
+only root can read. They tell a beginning that the journal no longer keeps from one that was taken
+out, and a chain from another one put in its place.
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+STATE = Path("/var/lib/aios/exec")
+NAME = "anchors.jsonl"
+HEAD = "audit-head.json"
+EVERY = 256
+"""Records."""
+EVERY_USEC = 3_600 * 1_000_000
+MAX_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Anchor:
+    sequence: int
+    hash: str
+    usec: int = 0
+    """When the record was written, realtime; 0: not known."""
+
+
+def append(state: Path, anchor: Anchor) -> None:
+    """One line. Raises OSError."""
+    path = state / NAME
+    # A line of which a kill or a power loss left a part ends here.
+    line = f"\n{json.dumps(asdict(anchor))}\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+    if path.stat().st_size > MAX_BYTES:
+        _thin(state)
+
+
+def _thin(state: Path) -> None:
+    """Half as many of the older ones."""
+    found = read(state)
+    middle = len(found) // 2
+    new = state / f".{NAME}.new"
+    kept = [*found[:middle:2], *found[middle:]]
+    new.write_text("".join(f"{json.dumps(asdict(anchor))}\n" for anchor in kept))
+    new.replace(state / NAME)
+
+
+def last(state: Path) -> Anchor | None:
+    """The latest one. Raises OSError."""
+    try:
+        with (state / NAME).open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(file.tell() - 4096, 0))
+            found = _read(file.read().decode(errors="replace"))
+    except FileNotFoundError:
+        return None
+    return found[-1] if found else None
+
+
+def read(state: Path) -> list[Anchor]:
+    """In the chain's order. Raises PermissionError; a file that is not there holds none."""
+    try:
+        return _read((state / NAME).read_text(errors="replace"))
+    except FileNotFoundError:
+        return []
+
+
+def _read(text: str) -> list[Anchor]:
+    found = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError, TypeError):
+            found.append(Anchor(**json.loads(line)))
+    return sorted(found, key=lambda anchor: anchor.sequence)
+
+
+def head(state: Path) -> Anchor | None:
+    """Where the chain was when exec last began or left. Raises PermissionError."""
+    path = state / HEAD
+    try:
+        said = json.loads(path.read_text())
+        found = Anchor(int(said["sequence"]), str(said["hash"]), int(said.get("usec", 0)))
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+    return found if found.sequence else None
