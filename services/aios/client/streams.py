@@ -4,7 +4,9 @@ One thread for each blocks as its streams do: standard streams are shared with w
 and making them non-blocking would make them so for everybody.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import select
 import signal
@@ -28,11 +30,21 @@ def copy(source: int, target: int) -> int:
 
 
 def fastest(source: int, target: int) -> Move:
-    """The kernel moves from pipe to pipe. Not into a file: splice does not take the lock on its
-    offset that write does, and our stdout and stderr may share one."""
-    if all(stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in (source, target)):
+    """The kernel moves from pipe to pipe, or to nowhere. Not into a file: splice does not take the
+    lock on its offset that write does, and our stdout and stderr may share one."""
+    into = os.fstat(target)
+    takes = stat.S_ISFIFO(into.st_mode) or (
+        stat.S_ISCHR(into.st_mode) and into.st_rdev == os.stat(os.devnull).st_rdev  # noqa: PTH116
+    )
+    if takes and stat.S_ISFIFO(os.fstat(source).st_mode):
         return lambda source, target: os.splice(source, target, CHUNK)
     return copy
+
+
+def widen(descriptor: int) -> None:
+    """Fewer, larger moves. What is no pipe, or may grow no more, stays as it is."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK)
 
 
 def write_all(target: int, data: bytes) -> None:
@@ -73,8 +85,11 @@ class Stream(threading.Thread):
 
     def run(self) -> None:
         try:
-            while self._step():
-                pass
+            moved = 0
+            while size := self._step():
+                if moved < CHUNK <= (moved := moved + size):
+                    widen(self._source)
+                    widen(self._sink)
         except BrokenPipeError:
             self.broken = True
         except OSError as error:
@@ -84,14 +99,15 @@ class Stream(threading.Thread):
             self.over = True
             self.done()
 
-    def _step(self) -> bool:
-        try:
-            return self._move(self._source, self._sink) > 0
-        except BlockingIOError:
-            # Somebody else made one of them so.
-            select.select([self._source], [], [])
-            select.select([], [self._sink], [])
-            return True
+    def _step(self) -> int:
+        """What was moved; 0 at the end."""
+        while True:
+            try:
+                return self._move(self._source, self._sink)
+            except BlockingIOError:
+                # Somebody else made one of them so.
+                select.select([self._source], [], [])
+                select.select([], [self._sink], [])
 
 
 class Screen(Stream):
@@ -102,16 +118,17 @@ class Screen(Stream):
         super().__init__(source, target, own=source, move=copy)
         self.ended = threading.Event()
 
-    def _step(self) -> bool:
-        last = self.ended.is_set()
-        try:
-            return super()._step()
-        except OSError as error:
-            if error.errno != errno.EIO or isinstance(error, BrokenPipeError):
-                raise
-        if not last:
+    def _step(self) -> int:
+        while True:
+            last = self.ended.is_set()
+            try:
+                return super()._step()
+            except OSError as error:
+                if error.errno != errno.EIO or isinstance(error, BrokenPipeError):
+                    raise
+            if last:
+                return 0
             self.ended.wait(_HUNG_UP_SECONDS)
-        return not last
 
 
 def start(streams: Iterable[Stream]) -> None:

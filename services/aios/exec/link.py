@@ -31,6 +31,8 @@ SYSTEM_BUS = "/run/dbus/system_bus_socket"
 OPEN_SECONDS = 10.0
 CALL_SECONDS = 25.0
 READ_SIZE = 65536
+MAX_UNANSWERED = 100
+"""Calls on their way. dbus-daemon refuses those that would make more than 128."""
 NO_DESCRIPTORS = array.array("i")
 
 BUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
@@ -75,8 +77,9 @@ class Link:
         self.missing: set[str] = set()
         """Properties that this systemd does not know."""
         self._handlers: dict[str, SignalHandler] = {}
-        self._outgoing: deque[tuple[memoryview, array.array[int]]] = deque()
-        """Bytes, and descriptors of our own that go with the first of them."""
+        self._outgoing: deque[tuple[memoryview, array.array[int], bool]] = deque()
+        """Bytes, descriptors of our own that go with the first of them, whether a reply comes."""
+        self._unanswered = 0
 
     @classmethod
     async def open(cls, machine: str) -> "Link":
@@ -122,7 +125,7 @@ class Link:
             if not reply.done():
                 reply.set_exception(LinkLost())
         self._replies.clear()
-        for _, descriptors in self._outgoing:
+        for _, descriptors, _ in self._outgoing:
             _close_all(descriptors)
         self._outgoing.clear()
         for handler in list(self._handlers.values()):
@@ -164,6 +167,9 @@ class Link:
                 found(message)
 
     def _reply(self, message: Incoming) -> None:
+        self._unanswered -= 1
+        if self._outgoing and self._unanswered < MAX_UNANSWERED:
+            self._writable()
         reply = self._replies.pop(message.serial, None)
         if reply is None or reply.done():
             return
@@ -175,10 +181,10 @@ class Link:
 
     # Messages out
 
-    def _send(self, data: bytes, descriptors: "array.array[int]") -> None:
+    def _send(self, data: bytes, descriptors: "array.array[int]", *, answered: bool = True) -> None:
         # A caller that is cancelled closes its own, and their numbers are used again.
         copies = array.array("i", [os.dup(descriptor) for descriptor in descriptors])
-        self._outgoing.append((memoryview(data), copies))
+        self._outgoing.append((memoryview(data), copies, answered))
         if len(self._outgoing) == 1:
             self._writable()
 
@@ -186,12 +192,15 @@ class Link:
         serial = next(self._serials)
         descriptors = array.array("i")
         data = message.serialise(serial, fds=descriptors)
-        self._send(data, descriptors)
+        answered = not message.header.flags & MessageFlag.no_reply_expected
+        self._send(data, descriptors, answered=answered)
         return serial
 
     def _writable(self) -> None:
         while self._outgoing:
-            data, descriptors = self._outgoing[0]
+            data, descriptors, answered = self._outgoing[0]
+            if answered and self._unanswered >= MAX_UNANSWERED:
+                break  # `_reply` goes on
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if descriptors else []
             try:
                 sent = self._socket.sendmsg([data], rights)
@@ -203,9 +212,10 @@ class Link:
                 return
             _close_all(descriptors)
             if sent < len(data):
-                self._outgoing[0] = (data[sent:], NO_DESCRIPTORS)
+                self._outgoing[0] = (data[sent:], NO_DESCRIPTORS, answered)
             else:
                 self._outgoing.popleft()
+                self._unanswered += answered
         self._loop.remove_writer(self._socket)
 
     def start_call(

@@ -10,9 +10,11 @@ import os
 import select
 import struct
 import termios
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -20,9 +22,15 @@ from aios.exec.output import Text
 from aios.exec.spool import CHUNK, Spool
 
 PIPE_SIZE = 1024 * 1024
+MUCH = 1024 * 1024
+"""Bytes of a stream after which a thread of its own moves it."""
 LAZY_SECONDS = 0.02
 """How long the first output stays in its pipe. Most commands are over by then, and need no file."""
 log = structlog.get_logger()
+
+
+class Progress(Protocol):
+    def __call__(self, *, over: bool) -> None: ...
 
 
 def make_pipe() -> tuple[int, int]:
@@ -205,7 +213,7 @@ class Collect(Pump):
 
 class Pass(Pump):
     """On into the pipe of who reads it, as fast as they read. When they stop reading, the command
-    is told as in a shell: by SIGPIPE."""
+    is told as in a shell: by SIGPIPE. Where there is much, a thread moves it."""
 
     def __init__(
         self, pipe: int, reader: int, bound: Bound, *, closed: Callable[[], None], counted: bool
@@ -217,7 +225,7 @@ class Pass(Pump):
         self._closed = closed
         self._moved = 0
         self._counted = counted
-        self._wide = False
+        self._mover: Mover | None = None
         if pipe < 0 or reader < 0:
             self.close()
         else:
@@ -227,6 +235,8 @@ class Pass(Pump):
     def total(self) -> int | None:
         if not self._counted:
             return None
+        if self._mover is not None:
+            return self._moved + self._mover.total()
         return self._moved + (waiting(self.pipe) if self.pipe >= 0 else 0)
 
     def _move(self) -> None:
@@ -236,26 +246,91 @@ class Pass(Pump):
             if waiting(self.pipe):
                 self._loop.remove_reader(self.pipe)
                 self._loop.add_writer(self.reader, self._room)
-                if not self._wide:
-                    widen(self.pipe)
-                    widen(self.reader)
-                    self._wide = True
             return
         except BrokenPipeError:
             moved = 0
         self._moved += moved
         if not moved:
             self.close()
+        elif self._moved >= MUCH:
+            self._loop.remove_reader(self.pipe)
+            self._mover = Mover(self.pipe, self.reader, self._progress)
+            self._mover.start()
         self._check()
 
     def _room(self) -> None:
         self._loop.remove_writer(self.reader)
         self._loop.add_reader(self.pipe, self._move)
 
+    def _progress(self, *, over: bool) -> None:
+        """From the thread."""
+        with contextlib.suppress(RuntimeError):  # exec leaves
+            self._loop.call_soon_threadsafe(self.close if over else self._check)
+
     def close(self) -> None:
+        if self._mover is not None:
+            self._mover.stop()
         if self.reader >= 0:
             self._loop.remove_writer(self.reader)
             os.close(self.reader)
             self.reader = -1
             self._closed()
         super().close()
+
+
+class Mover(threading.Thread):
+    """Moves between two pipes without the event loop, whose every turn costs more than a move.
+    `progress` is called, in the thread, now and then and at the end. It has descriptors of its own:
+    the others are closed while it may be at it."""
+
+    def __init__(self, pipe: int, reader: int, progress: Progress) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self._reader, self._wake = os.dup(pipe), os.dup(reader), os.eventfd(0)
+        self._progress = progress
+        self._moved = 0
+        self._moving = threading.Lock()
+        """Held while bytes are in neither count."""
+        self._over = False
+        for end in (pipe, reader):
+            widen(end)
+
+    def total(self) -> int:
+        """Bytes moved, and those in the pipe until they are."""
+        with self._moving:
+            return self._moved + (0 if self._over else waiting(self._pipe))
+
+    def stop(self) -> None:
+        with self._moving:
+            if not self._over:
+                os.eventfd_write(self._wake, 1)
+
+    def run(self) -> None:
+        told = 0
+        while self._some():
+            if self._moved - told >= MUCH:
+                told = self._moved
+                self._progress(over=False)
+        with self._moving:
+            self._over = True
+            for end in (self._pipe, self._reader, self._wake):
+                os.close(end)
+        self._progress(over=True)
+
+    def _some(self) -> bool:
+        """False at the end of either pipe, or when it is stopped."""
+        try:
+            with self._moving:
+                moved = os.splice(self._pipe, self._reader, PIPE_SIZE, flags=os.SPLICE_F_NONBLOCK)
+                self._moved += moved
+                return moved > 0
+        except BlockingIOError:
+            full = waiting(self._pipe) > 0
+        except BrokenPipeError:
+            return False
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        if full:
+            poll.register(self._reader, select.POLLOUT)
+        else:
+            poll.register(self._pipe, select.POLLIN)
+        return all(found != self._wake for found, _ in poll.poll())

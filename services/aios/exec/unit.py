@@ -186,7 +186,8 @@ class Unit:
                 # before the unit goes. (What a kill in between leaves, `Machine` finds.)
                 asyncio.get_running_loop().call_soon(self._leave)
                 return quick
-            seen = await self._properties({"SubState": UNIT, "Job": UNIT})
+            # The job first: asked the other way round, it may begin and be done in between.
+            seen = await self._properties({"Job": UNIT, "SubState": UNIT})
             state = seen["SubState"]
             if state == "exited":
                 # systemd 257 forgets what a cgroup used with the cgroup.
