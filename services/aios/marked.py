@@ -3,7 +3,7 @@ can foresee, and no more of it than helps."""
 
 import secrets
 
-HEAD = TAIL = 6000
+ENDS = 6000
 """Characters kept of each end."""
 
 
@@ -16,9 +16,9 @@ def between(mark: str, about: str, text: str) -> str:
     return f"<{mark} {about}>\n{bounded(text)}\n</{mark}>"
 
 
-def bounded(text: str) -> str:
+def bounded(text: str, ends: int = ENDS) -> str:
     """Its head and tail."""
-    left_out = len(text) - HEAD - TAIL
+    left_out = len(text) - 2 * ends
     if left_out <= 0:
         return text.rstrip("\n")
-    return f"{text[:HEAD]}\n[… {left_out} characters left out …]\n{text[-TAIL:]}".rstrip("\n")
+    return f"{text[:ends]}\n[… {left_out} characters left out …]\n{text[-ends:]}".rstrip("\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aios.chat.chat import Chat
 from aios.chat.interface import ChatInterface, SessionInterface
+from aios.chat.mcp_client import Tools
 from aios.chat.session import Store
 from aios.interface import Interface
 from aios.service import Service
@@ -15,9 +16,10 @@ def main() -> int:
     service = Service("org.aios.Chat1")
 
     async def setup() -> list[Interface]:
-        store = Store(Path(os.environ["STATE_DIRECTORY"], "sessions"))
+        state = Path(os.environ["STATE_DIRECTORY"])
+        store = Store(state / "sessions")
         store.sweep()
-        chat = Chat(store, service.bus.call)
+        chat = Chat(store, service.bus.call, mcp=Tools(state / "mcp"))
         return [ChatInterface(chat), SessionInterface(chat)]
 
     return service.run(setup)

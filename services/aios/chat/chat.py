@@ -9,7 +9,7 @@ from typing import Any
 
 from aios import config
 from aios.caller import Caller
-from aios.chat import offline_brain, prompt
+from aios.chat import mcp_client, offline_brain, prompt
 from aios.chat.anthropic_brain import AnthropicModel, Credentials
 from aios.chat.distribution import distribution
 from aios.chat.event import Emit, Kind, Status
@@ -41,10 +41,12 @@ class Chat:
         store: Store,
         bus: BusCall,
         *,
+        mcp: mcp_client.Tools,
         load: Callable[[], config.Config] = config.load,
         sockets: Path = SOCKETS,
     ) -> None:
         self.store = store
+        self.mcp = mcp
         self._bus = bus
         self._load = load
         self._sockets = sockets
@@ -119,6 +121,7 @@ class Chat:
             )
             return Status.FAILED
         finally:
+            self.mcp.stop(session.id)
             del self._answering[session.id]
             answering.ended.set()
 

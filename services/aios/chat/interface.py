@@ -23,6 +23,9 @@ class ChatInterface(Interface):
         Options(options, {})
         return self._chat.open(call.caller, machine)
 
+    async def SetUserServers(self, call: Call, json: str) -> None:
+        self._chat.mcp.set_servers(call.caller, json)
+
     async def Ask(self, call: Call, machine: str, prompt: str) -> str:
         """The whole answer as text; what went wrong or was refused is an error."""
         answer = Answer()

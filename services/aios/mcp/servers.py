@@ -58,15 +58,16 @@ class Servers:
         )
 
 
-def load(path: Path) -> Servers:
-    """None where there is no file. Raises ConfigError."""
+def load(path: Path, origin: str = "") -> Servers:
+    """None where there is no file. origin: what it is called, if not by its path. Raises
+    ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Servers()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}:1: {error}") from error
-    return parse(text, str(path))
+    return parse(text, origin or str(path))
 
 
 def parse(text: str, origin: str) -> Servers:

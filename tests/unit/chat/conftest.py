@@ -24,6 +24,7 @@ from aios import config
 from aios.caller import Caller
 from aios.chat.chat import Chat
 from aios.chat.event import Kind, Status
+from aios.chat.mcp_client import Tools
 from aios.chat.person import BusCall
 from aios.chat.session import Store
 from aios.errors import Denied
@@ -188,7 +189,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     def load() -> config.Config:
         return config.Config(chat=config.Chat(**settings))
 
-    chat = Chat(Store(tmp_path / "sessions"), _bus(memory), load=load, sockets=sockets)
+    mcp = Tools(tmp_path / "mcp", tmp_path / "mcp.json")
+    store = Store(tmp_path / "sessions")
+    chat = Chat(store, _bus(memory), mcp=mcp, load=load, sockets=sockets)
     yield World(chat, executor, memory, tmp_path / "sessions", settings)
     server.close()
     for task in list(server.tasks):
