@@ -91,6 +91,12 @@ _UNITS = Source(
     re.compile(r"basic\.target\b.*"),
 )
 
+_VERSIONS: dict[Distro, str] = {
+    "debian": "dpkg-query -W -f '${{Package}} ${{Version}}\\n' {}",
+    "arch": "pacman -Q {}",
+    "fedora": "rpm -q --qf '%{{NAME}} %{{VERSION}}\\n' {}",
+}
+
 
 @dataclass(frozen=True)
 class Found:
@@ -171,7 +177,7 @@ async def respond(turn: Turn, lookups: Lookups, distribution: Distribution) -> S
     now = datetime.now().astimezone()
     match await _decided(turn.person, turn.prompt, lookups, distro, now):
         case Proposal() as proposal:
-            return await _run(turn, lookups, proposal)
+            return await _run(turn, lookups, proposal, distro)
         case Question() as question:
             await turn.say(await _from_memory(turn, question))
             return Status.OK
@@ -217,7 +223,7 @@ async def propose(
     return of_result(await _decided(person, prompt, lookups, distro, now), prompt)
 
 
-async def _run(turn: Turn, lookups: Lookups, proposal: Proposal) -> Status:
+async def _run(turn: Turn, lookups: Lookups, proposal: Proposal, distro: Distro) -> Status:
     if proposal.unverified:
         names = ", ".join(proposal.unverified)
         await turn.emit(Kind.NOTICE, {"text": f"unverified, no list to look in: {names}"})
@@ -225,8 +231,37 @@ async def _run(turn: Turn, lookups: Lookups, proposal: Proposal) -> Status:
     if proposal.changes:
         lookups.forget(turn.person.machine)
         if status is Status.OK:
+            for line in await _installed(turn.person, proposal, distro):
+                await turn.emit(Kind.NOTICE, {"text": line})
             await turn.say("✓ done")
     return status
+
+
+async def _installed(person: Person, proposal: Proposal, distro: Distro) -> list[str]:
+    """A line for each package that was to be installed, with its version, and for each check."""
+    if not proposal.installs:
+        return []
+    names = " ".join(shlex.quote(name) for name in proposal.installs)
+    versions = await _said(person, _VERSIONS[distro].format(names))
+    if versions is None:
+        return []
+    known = {words[0]: words[1] for line in versions if len(words := line.split()) == 2}
+    lines = [
+        f"✓ {name} {known[name]}" if name in known else f"✗ {name}: no package of that name"
+        for name in proposal.installs
+    ]
+    for check in proposal.checks:
+        if said := await _said(person, check):
+            lines.append(f"✓ {check}: {said[0].strip()}")
+    return lines
+
+
+async def _said(person: Person, command: str) -> list[str] | None:
+    """The lines that a look-up printed; None when it may not run."""
+    try:
+        return (await person.run(command, purpose="probe")).stdout.splitlines()
+    except REFUSALS:
+        return None
 
 
 async def _edit(turn: Turn) -> Status:

@@ -1,9 +1,10 @@
 import gc
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aios.chat.offline.bundles import Bundle, Bundles
 from aios.chat.offline.compound import split
 from aios.chat.offline.intents import Intent, load_intents
 from aios.chat.offline.lexicon import Lexicon
@@ -11,7 +12,7 @@ from aios.chat.offline.matching import Matcher, Reading
 from aios.chat.offline.names import Aliases, Unknown
 from aios.chat.offline.notes import note
 from aios.chat.offline.phrases import Phrase, PhraseReader
-from aios.chat.offline.proposal import Abstain, Context, Proposal
+from aios.chat.offline.proposal import Abstain, Context, Distro, Proposal
 from aios.chat.offline.questions import Question, QuestionKind, ask
 from aios.chat.offline.render import Unrenderable, explain, render
 from aios.chat.offline.sentence import Kind, Sentence, Token, tokenise, unprintable
@@ -21,6 +22,7 @@ from aios.chat.offline.times import find_periods
 from aios.chat.offline.values import Value
 from aios.chat.offline.veto import Vetoes
 
+_INSTALLING = ("packages.install", "packages.reinstall", "packages.upgrade-one")
 _LONGEST = 400  # characters; nobody says more in one order
 _COMMANDS = re.compile(
     r"^(sudo\s|[a-z][\w.-]*\s+(-[A-Za-z]|--[a-z])|\./|[a-z/]+\s*[|;&]\s*[a-z/]+\s)"
@@ -50,8 +52,10 @@ class Brain:
         aliases: Aliases,
         vetoes: Vetoes,
         intents: Sequence[Intent],
+        bundles: Mapping[str, Bundle],
     ) -> None:
         self.intents = tuple(intents)
+        self._bundles = bundles
         self._lexicon = lexicon
         self._matcher = Matcher(lexicon, slots)
         self._aliases = aliases
@@ -85,7 +89,11 @@ class Brain:
         intents: list[Intent] = []
         for path in sorted((directory / "intents").glob("*.toml")):
             intents += load_intents(path, phrases, slots)
-        return cls(lexicon, slots, aliases, vetoes, intents)
+        words = set(lexicon.vocabulary)
+        bundles = Bundles.load(directory / "bundles.toml", phrases)
+        lexicon.vocabulary &= words  # what a bundle is called by is a name elsewhere
+        intents += bundles.intents
+        return cls(lexicon, slots, aliases, vetoes, intents, bundles.bundles)
 
     def read(self, text: str, context: Context) -> Proposal | Question | Abstain:
         return self.decide(self.parse(text), context)
@@ -191,7 +199,16 @@ class Brain:
             raise Unrenderable(f"I know no command for that on {context.distro}")
         command = render(template, values, context)
         why = explain(intent.why, values)
-        return Proposal(command, why, intent.changes, intent.id, unverified)
+        installs, checks = self._installs(intent, values, context.distro)
+        return Proposal(command, why, intent.changes, intent.id, unverified, installs, checks)
+
+    def _installs(
+        self, intent: Intent, values: Mapping[str, Value], distro: Distro
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Packages that will be there afterwards, and commands that show that they work."""
+        if bundle := self._bundles.get(intent.id):
+            return bundle.packages[distro], bundle.checks
+        return (values["packages"].items if intent.id in _INSTALLING else ()), ()
 
     def _abstain(self, draft: Draft, failed: Exception | None, context: Context) -> Abstain:
         words = self._tokens(draft.sentence)[0]
@@ -287,6 +304,8 @@ def _joined(proposals: Sequence[Proposal]) -> Proposal:
         changes=any(proposal.changes for proposal in proposals),
         intent="+".join(proposal.intent for proposal in proposals),
         unverified=tuple(name for proposal in proposals for name in proposal.unverified),
+        installs=tuple(name for proposal in proposals for name in proposal.installs),
+        checks=tuple(check for proposal in proposals for check in proposal.checks),
     )
 
 

@@ -44,6 +44,8 @@ class Proposal:
     changes: bool
     intent: str
     unverified: tuple[str, ...] = ()
+    installs: tuple[str, ...] = ()  # packages that will be there afterwards
+    checks: tuple[str, ...] = ()  # commands that show that what was installed works
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ _CONTRACTIONS = {
     "pls": "please", "plz": "please", "u": "you", "ur": "your", "thx": "thanks",
     "ty": "thanks", "dunno": "do not know", "whatre": "what are", "what're": "what are",
     "i/o": "io", "&": "and", "w/": "with", "w/o": "without", "tcp/ip": "tcp",
+    "node.js": "nodejs", "c/c++": "c++", "tex/latex": "latex",
 }  # fmt: skip
 _NUMBERS = {
     word: str(number)

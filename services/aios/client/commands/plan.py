@@ -12,7 +12,8 @@ from aios.client.terminal import Terminal
 from aios.client.varlink import ERROR_PREFIX, ClientError, Connection
 
 ABSTAINED = 4
-TOOL = "aios.chat.offline"
+PACKAGE = "aios.chat"
+TOOL = f"{PACKAGE}.offline"
 _SESSION = "plan"
 EPILOG = """\
 With the service, names of packages and units are looked up in the machine. --batch and --distro
@@ -61,7 +62,7 @@ def _by_library(given: Namespace) -> int:
     if given.distro:
         arguments += ["--distro", given.distro]
     words = ["--", " ".join(given.words)] if given.words else []
-    return engine.run([*arguments, *words], package=TOOL, module=TOOL)
+    return engine.run([*arguments, *words], package=PACKAGE, module=TOOL)
 
 
 def _asked(given: Namespace) -> dict[str, Any]:
