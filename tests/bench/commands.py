@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 
-from aios.memory import answers, history, questions, schema
+from aios.memory import answers, history, schema
 
 NOW = datetime(2026, 5, 14, 16, 20, tzinfo=UTC)  # a Thursday
 MACHINES = ("aios", "aios-dev", "aios-prod", "workspace", "web1")
@@ -282,7 +282,7 @@ def _one(
 
 
 def recall(connection: sqlite3.Connection, one: Asked) -> float:
-    question = questions.read(one.query, NOW, UTC)
+    question = answers.read(connection, one.query, NOW, UTC)
     rows = (
         answers.answer(connection, question, 10)
         if question

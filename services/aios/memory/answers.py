@@ -11,10 +11,11 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
 from typing import Any
 
+from aios.memory import questions
 from aios.memory.history import OK, shown
 from aios.memory.questions import Order, Outcome, Question
 from aios.memory.when import Span
@@ -23,6 +24,8 @@ from aios.memory.words import spread, terms
 POOL = 20_000
 """Of the newest commands with a tag or a word, that a question without a window looks at."""
 CANDIDATES = 200
+INSIDE = 200
+"""Of a directory's files, those that a question about it looks for."""
 _HOST = ".host"
 _ALIASES = {
     "web server": "nginx apache2 httpd caddy lighttpd", "webserver": "nginx apache2 httpd caddy",
@@ -30,7 +33,8 @@ _ALIASES = {
     "mail": "postfix exim4 dovecot sendmail", "ssh": "sshd openssh-server openssh-client",
     "sshd": "ssh openssh-server", "firewall": "ufw nftables firewalld iptables",
     "mysql": "mariadb mysql-server", "redis": "redis-server", "cron": "cron crond crontab",
-    "docker": "docker.io docker-ce", "node": "nodejs", "python": "python3", "vim": "nvim neovim",
+    "docker": "docker.io docker-ce", "node": "nodejs", "vim": "nvim neovim",
+    "python": "python3 pip pip3",
     "dns": "bind9 named unbound dnsmasq systemd-resolved", "k8s": "kubectl kubernetes",
     "kubernetes": "kubectl k8s", "editor": "vim nano emacs", "compiler": "gcc clang",
     "ntp": "chrony systemd-timesyncd ntpd", "network manager": "NetworkManager nmcli",
@@ -157,6 +161,22 @@ def _machines(connection: sqlite3.Connection) -> dict[str, str]:
     return {str(name).lower(): str(name) for (name,) in rows}
 
 
+def read(
+    connection: sqlite3.Connection,
+    query: str,
+    now: datetime,
+    zone: tzinfo,
+    *,
+    sure: bool = False,
+) -> Question | None:
+    """`questions.read`, with the machines and programs that are known here."""
+    machines = _machines(connection)
+    found = questions.read(query, now, zone, sure=True, machines=machines)
+    if found is None or sure or any(_is_program(connection, one) for one in found.programs):
+        return found
+    return questions.read(query, now, zone, machines=machines)
+
+
 def _named_machine(place: str, machines: dict[str, str]) -> list[str]:
     place = place.removesuffix("'s")
     if place == _HOST:
@@ -173,6 +193,15 @@ def _entities(connection: sqlite3.Connection, term: str) -> tuple[str, ...]:
         wanted.append(term.removesuffix(".service"))
     if term.endswith("s") and len(term) > 3:
         wanted.append(term[:-1])
+    if "/" in term:
+        # What is in a directory, too: "0" comes after "/".
+        inside = term.rstrip("/") + "/", term.rstrip("/") + "0"
+        rows = connection.execute(
+            "SELECT DISTINCT name FROM command_entities WHERE kind <> 'program' AND (name = ?"
+            " OR (name >= ? AND name < ?)) LIMIT ?",
+            (term, *inside, INSIDE),
+        )
+        return tuple(str(name) for (name,) in rows)
     found = [
         name
         for name in wanted
@@ -219,6 +248,9 @@ def _conditions(
             " ON i.number = command_words.rowid WHERE command_words MATCH ?"
             f" ORDER BY command_words.rowid DESC LIMIT {POOL})"
         )
+        if (term in question.programs or term not in names) and _is_program(connection, term):
+            found.append(_by_program(term, text, named=term in question.programs))
+            continue
         entities = names.get(term, ())
         if entities:
             marks = ", ".join("?" * len(entities))
@@ -255,6 +287,27 @@ def _conditions(
         )
         found.append(_Condition(sql, (*question.tags, *_SPAN), 7))
     return found
+
+
+def _is_program(connection: sqlite3.Connection, term: str) -> bool:
+    return (
+        connection.execute(
+            "SELECT 1 FROM command_entities WHERE name = ? AND kind = 'program' LIMIT 1", (term,)
+        ).fetchone()
+        is not None
+    )
+
+
+def _by_program(term: str, text: str, *, named: bool) -> _Condition:
+    """`named`: "did I rsync", not what else is called so."""
+    sql = (
+        "c.id IN (SELECT command_id FROM command_entities"  # noqa: S608 - no value in it
+        f" WHERE name = ? AND kind = 'program' {_within()}"
+        f" ORDER BY started_at DESC LIMIT {POOL})"
+    )
+    if named:
+        return _Condition(sql, (term, *_SPAN), 9)
+    return _Condition(f"({sql} OR {text})", (term, *_SPAN, _fts(term)), 6.5)
 
 
 _SPAN = (object(), object())

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from sqlite3 import Connection
 from typing import Any
 
 from aios.errors import InvalidOption
 from aios.interface import Call
-from aios.memory import answers, context, history, preferences, questions
+from aios.memory import answers, context, history, preferences
 from aios.memory.answers import Whose
 from aios.memory.door import Door
 from aios.memory.history import Filter
@@ -40,14 +41,17 @@ class Asked(Door):
         text = given.get_str("question")
         check_text("question", text)
         zone = zone_of(given.get_str("zone"))
-        question = questions.read(text, datetime.now(UTC), zone, sure=True)
-        if question is None:
+        if not text.strip():
             raise InvalidOption("the question has no words")
         limit = given.get_int("limit", DEFAULT_LIMIT, low=1, high=MAX_LIMIT)
         user, uid = _owner(given, person)
         whose = Whose(user, uid, given.get_str("session") or None)
-        found = await self._database.read(lambda db: answers.answer(db, question, limit, whose))
-        return answers.exact(found)
+
+        def found(db: Connection) -> list[dict[str, Any]]:
+            question = answers.read(db, text, datetime.now(UTC), zone, sure=True)
+            return answers.exact(answers.answer(db, question, limit, whose)) if question else []
+
+        return await self._database.read(found)
 
     async def ListPreferences(self, call: Call, options: dict[str, Any]) -> list[dict[str, Any]]:
         given = Options(options, {"delegation": str})

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from aios.errors import InvalidOption
-from aios.memory import answers, history, memories, questions, search
+from aios.memory import answers, history, memories, search
 from aios.memory.history import Event, moment
 from aios.memory.memories import Draft, Source, index, new_id
 from aios.memory.schema import transaction
@@ -127,7 +127,7 @@ def _answers(
     """A question about commands has those first that are just what it asks for, then memories, then
     the commands that are near it; anything else, and what names who speaks in a memory, memories,
     then commands by their words."""
-    asked = questions.read(query, now, now.tzinfo or UTC)
+    asked = answers.read(connection, query, now, now.tzinfo or UTC)
     commands = answers.answer(connection, asked, limit) if asked else []
     exact = [one for one in commands if one.exact]
     if exact and search.names_speaker(connection, query):

@@ -37,6 +37,10 @@ EDGES = {
     "start": (0.0, 0.34), "early": (0.0, 0.34), "the first half": (0.0, 0.5),
     "first half": (0.0, 0.5), "the middle": (0.33, 0.67), "middle": (0.33, 0.67),
     "mid": (0.33, 0.67), "the end": (0.66, 1.0), "end": (0.66, 1.0), "late": (0.66, 1.0),
+    "the first week": (0.0, 7 / 31), "first week": (0.0, 7 / 31),
+    "the second week": (7 / 31, 14 / 31), "second week": (7 / 31, 14 / 31),
+    "the third week": (14 / 31, 21 / 31), "third week": (14 / 31, 21 / 31),
+    "the last week of": (24 / 31, 1.0), "last week of": (24 / 31, 1.0),
     "the second half": (0.5, 1.0), "second half": (0.5, 1.0),
 }  # fmt: skip
 NAMES = (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from aios.memory import answers, preferences, questions, search
+from aios.memory import answers, preferences, search
 from aios.memory.answers import Whose
 from aios.memory.history import Filter, rows
 
@@ -69,7 +69,7 @@ def _candidates(
 ) -> Iterator[Item]:
     for one in preferences.of(connection, user):
         yield Item("preference", one.memory_id, _cut(f"{one.topic}: {one.value} ({one.text})"))
-    question = questions.read(prompt, now, zone)
+    question = answers.read(connection, prompt, now, zone)
     if question is not None:
         asked = answers.answer(connection, question, _ASKED, Whose(user, uid))
         yield from (_command("asked", row, zone) for row in answers.exact(asked))

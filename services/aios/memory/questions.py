@@ -3,12 +3,13 @@
     "What did I install in aios-dev last week?"
     → window (last week), tags (install), places (aios-dev)
 
-Nothing here knows what there is: which machines, packages and units are known is for
-`aios.memory.answers`, which looks the words up, and tells a machine's name from any other word.
+Nothing here knows what there is: which packages and units are known is for `aios.memory.answers`,
+which looks the words up. It says which machines there are, for one may be called "build".
 """
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -64,6 +65,8 @@ class Question:
     counts: bool = False
     did: bool = False
     """Whether something was done at all: what is like it is no answer."""
+    programs: tuple[str, ...] = ()
+    """What may be programs, as they stand behind "did I"."""
     asks: bool = False
     """Whether it worked, when: the outcome said is asked for, and does not tell commands apart."""
     about_commands: bool = False
@@ -71,7 +74,7 @@ class Question:
 
 
 _FAILED = re.compile(
-    r"\b(?:fail(?:s|ed|ing|ure|ures)?|broke|broken|crash(?:ed|es)?|error(?:s|ed)?"
+    r"\b(?:fail(?:s|ed|ing|ure|ures)?|br(?:eak|eaks|eaking|oke|oken)|crash(?:ed|es)?|error(?:s|ed)?"
     r"|unsuccessful(?:ly)?|(?:went|go|going|gone) wrong|without success|non-?zero|blew up|blow up"
     r"|(?:did ?n[o']?t|didn.t|did not|not|never|does ?n.t)"
     r" (?:work(?:ed|ing)?|succeed(?:ed)?|go through|finish|complete)"
@@ -98,6 +101,12 @@ _ASKS = re.compile(
     r"|go (?:ok|well|through|fine)|been successful|successful|ok|complete|finish|run ok)\b"
     r"(?: or (?:not|fail|did it fail))?"
 )
+_SAYS = re.compile(r"\b(?:failed|failing|unsuccessful|broken) (?!or\b|and\b|yesterday|today)\w{4}")
+"""Failed upgrades: these, not whether they failed."""
+_NOT_FOUND = re.compile(r"\bcommands?(?: \w+){0,2} not found(?: errors?)?\b")
+_DONE_WITH = re.compile(
+    r"\b(?:did|have|had|when|that) (?:i|we) (?:last |ever |first )?([a-z][\w.-]+)"
+)
 _DID = re.compile(r"\s*(?:so |and |hey |hm+ )?(?:did|has|have|was|were) (?!any|some|every|all\b)")
 _COUNTS = re.compile(r"\bhow (?:many|often|much)\b|\bnumber of\b|\bcount\b|何回|何個|いくつ")
 _OLDEST = re.compile(
@@ -111,6 +120,9 @@ _ONE = re.compile(r"\bwhen\b|\blast time\b|最後|最初|いつ")
 _ONE_OF = re.compile(
     r"\b(?:last|latest|first|longest|slowest|earliest|oldest|previous|most recent)"
     r" (?:(\w+) )?(\w+)"
+)
+_SOME = re.compile(
+    r"\b(?:last|latest|first|past|previous|newest|recent) (?:\d+|two|three|four|five|six|ten)\b"
 )
 _SINGLE = frozenset(("command", "cmd", "one", "thing", "time", "failure", "error"))
 _COMMANDS = re.compile(
@@ -153,21 +165,35 @@ _EMPTY = """
 _NO_TERMS = QUESTION_WORDS | set(_EMPTY.split())
 
 
-def read(query: str, now: datetime, zone: tzinfo, *, sure: bool = False) -> Question | None:
+def read(
+    query: str,
+    now: datetime,
+    zone: tzinfo,
+    *,
+    sure: bool = False,
+    machines: Collection[str] = (),
+) -> Question | None:
     """None for what is no question about commands, unless the caller is `sure` that it is one.
-    `now` has an offset; windows are in `zone`."""
+    `now` has an offset; windows are in `zone`; `machines` are known names, in lower case."""
     text = unicodedata.normalize("NFKC", query[:MAX_QUERY]).replace("\u2019", "'").strip()
-    low = mended(text.lower())
-    if not low:
+    if not text:
         return None
+    low, machines_named = _without_machines(text.lower(), machines)
+    low = when.with_minutes(mended(low))
     phrase = when.find(low, now.astimezone(zone))
     rest = low if phrase is None else f"{low[: phrase.start]} {low[phrase.end :]}".strip()
     rest, asks = _asks(rest)
+    rest = _NOT_FOUND.sub(" exit status 127 ", rest)
     status = _STATUS.search(rest)
     rest_ = _STATUS.sub(" ", rest)
     outcome = _outcome(rest_)
     tags, used = _tags(_FAILED.sub(" ", rest_))
-    if asks or (outcome in (Outcome.OK, Outcome.FAILED) and _DID.match(low) and tags):
+    if asks or (
+        outcome in (Outcome.OK, Outcome.FAILED)
+        and _DID.match(low)
+        and tags
+        and not _SAYS.search(low)
+    ):
         outcome, asks = None, True
     order = _order(rest)
     question = Question(
@@ -176,8 +202,9 @@ def read(query: str, now: datetime, zone: tzinfo, *, sure: bool = False) -> Ques
         tags=tags,
         outcome=outcome,
         exit_status=int(status[1]) if status else None,
-        places=_places(rest),
+        places=tuple(dict.fromkeys((*machines_named, *_places(rest)))),
         terms=_terms(text, rest, used),
+        programs=tuple(dict.fromkeys(_DONE_WITH.findall(rest))),
         order=order,
         one=_one(rest),
         counts=bool(_COUNTS.search(rest)),
@@ -187,9 +214,26 @@ def read(query: str, now: datetime, zone: tzinfo, *, sure: bool = False) -> Ques
     )
     telling = (
         question.tags or question.outcome or question.about_commands or status
-        or question.order is Order.LONGEST
+        or question.order is Order.LONGEST or machines_named
     )  # fmt: skip
-    return question if sure or telling or (question.window and question.places) else None
+    in_time = question.window and (question.places or question.did or not question.terms)
+    return question if sure or telling or in_time else None
+
+
+def _without_machines(low: str, machines: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """With "on here" for "on build and web1", and those names."""
+    if not machines:
+        return low, ()
+    name = "|".join(re.escape(one) for one in sorted(machines, key=len, reverse=True))
+    place = re.compile(
+        rf"(?<![\w-])(in|on|inside|at|within|into|onto|@)\s+(?:(?:the|my|our)\s+)?"
+        rf"(?:(?:machine|container|host|box|vm|server)s?\s+)?((?:{name})"
+        rf"(?:(?:\s*,\s*|\s+(?:and|or)\s+)(?:on\s+|in\s+)?(?:{name}))*)(?:'s)?"
+        rf"(?:\s+(?:machine|container|box|vm)s?)?(?![\w/-]|\.\w)"
+    )
+    found = [one for match in place.finditer(low) for one in re.findall(name, match[2])]
+    # "Put on here": a verb may need its preposition.
+    return place.sub(r"\1 here", low), tuple(dict.fromkeys(found))
 
 
 def _asks(rest: str) -> tuple[str, bool]:
@@ -273,7 +317,7 @@ def _places(rest: str) -> tuple[str, ...]:
 
 def _terms(text: str, rest: str, used: frozenset[str]) -> tuple[str, ...]:
     quoted = [part.strip().lower() for part in _QUOTED.findall(text)]
-    words = [word.strip("'\".,;:!?()[]") for word in _WORD.findall(rest)]
+    words = [word.strip("'\".,;:!?()[]") for word in _WORD.findall(_SOME.sub(" ", rest))]
     kept = [
         word
         for word in words

@@ -33,13 +33,14 @@ _BASES: tuple[tuple[str, str], ...] = (
     ("disable deactivate", "service-disable firewall"),
     ("mask", "service-mask"),
     ("unmask", "service-unmask"),
-    ("reboot", "power service-restart"),
+    ("reboot", "power"),
     ("shutdown", "power service-stop"),
     ("configure reconfigure tweak adjust customize customise config configuration setting",
      "config"),
     ("edit", "edit config"),
     ("modify change alter", "edit config write permission user-change"),
     ("write save", "write edit config"),
+    ("touch", "create write edit config service-*"),
     ("create make", "create write user-add container-start container-build git-branch build"
      " database archive mount"),
     ("copy duplicate", "copy upload download"),
@@ -83,7 +84,7 @@ _SPECIAL: dict[str, str] = {
     "installs": "install", "config": "config", "read": "read", "viewed": "read", "looked": "read",
     "checked": "service-status read network log disk package-query", "opened": "edit read firewall",
     "unblocked": "firewall", "blocked": "firewall", "allowed": "firewall", "banned": "firewall",
-    "ran": "", "run": "", "touched": "create write edit config service-*",
+    "ran": "", "run": "",
 }  # fmt: skip
 
 _PHRASES: tuple[tuple[str, str], ...] = (
@@ -125,6 +126,8 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     (r"power(?:ed|ing)? (?:off|down)", "power"),
     (r"(?:create|created|add|added|make|made|new)(?: \S+){0,2}? (?:users?|accounts?|logins?)",
      "user-add"),
+    (r"(?:add|added|adding|put|remove|removed)(?: \S+){0,5}? groups?", "user-change user-add"),
+    (r"(?:add|added|adding|put)(?: \S+){0,3}? to (?:sudo(?:ers)?|wheel|admins?)", "user-change"),
     (r"copied|copying", "copy upload download"), (r"moving", "move"),
 )  # fmt: skip
 
@@ -146,7 +149,7 @@ _NOUNS: tuple[tuple[str, str], ...] = (
     ("process processes", "process process-kill"),
     ("crontab cronjob timer", "schedule"),
     ("backup", "backup archive copy"),
-    ("database db", "database"),
+    ("database db query", "database"),
     ("test", "test"),
     ("build", "build container-build"),
     ("download", "download"),

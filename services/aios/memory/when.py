@@ -27,10 +27,13 @@ _LEAD = re.compile(
 _JOINT = re.compile(
     r",?\s*(?:(?:at|in|on|of|during|around|about|from|sometime|some time)\s+)*(?:the\s+)?"
 )
-_OPEN = re.compile(rf"(since|after|before|until|till|up to|prior to|by|starting|from){END}\s+")
+_OPEN = re.compile(
+    rf"(since|after|before|until|till|up to|prior to|by|starting|from){END}\s+(?:the\s+(?=\d))?"
+)
 _PAIR = re.compile(r"(?:(?:some ?time|anything|anywhere)\s+)?(between|from)\s+(?:the\s+)?")
 _AND = re.compile(r"\s*(?:and|to|until|till|through|[-\u2013\u2014])\s*(?:the\s+|on\s+)?")
 _EDGE = re.compile(rf"({'|'.join(words.EDGES)})(?:\s+of|\s+in)?[\s-]+(?:the\s+)?")
+_OF = re.compile(r"\b(?:of|in|early|late|mid)\b")
 _ONWARDS = re.compile(
     r"(?:,?\s+(?:(?:until|till|up to|to) (?:now|today)|onwards?|so far|on|and later|and after))"
     rf"{END}"
@@ -57,6 +60,36 @@ class Phrase:
     window: Window
     start: int
     end: int
+
+
+_BARE_PAIR = re.compile(
+    r"\b(between|from) (\d\d?)( (?:and|to|till|until) )(\d\d?)"
+    rf"(?! ?[ap]\.?m|[\d:./-]|(?:st|nd|rd|th)\b| (?:of )?(?:{words.MONTH})\b)"
+)
+_BARE = re.compile(
+    r"\b(before|after|since|until) (\d\d?) (this (?:morning|afternoon|evening)|today|yesterday)\b"
+)
+_AFTER_DAY = re.compile(
+    r"\b(yesterday|today|last night|this (?:morning|afternoon|evening))"
+    r" ((?:between|from) \d\d?:\d\d (?:and|to|till|until) \d\d?:\d\d|(?:after|before|since|until)"
+    rf" (?:{words.CLOCK}))(?![\w:])"
+)
+
+
+def with_minutes(text: str) -> str:
+    """Hours that can only be hours, as a clock shows them, and before their day: "yesterday between
+    10 and 12" is "between 10:00 and 12:00 yesterday"."""
+    text = _BARE_PAIR.sub(r"\1 \2:00\3\4:00", text)
+    text = _BARE.sub(_of_day, text)
+    return _AFTER_DAY.sub(r"\2 \1", text)
+
+
+def _of_day(match: re.Match[str]) -> str:
+    """Before 3 this afternoon is before 15:00 today."""
+    hour = int(match[2])
+    late = "noon" in match[3] or "evening" in match[3]
+    day = "today" if match[3].startswith("this") else match[3]
+    return f"{match[1]} {hour + 12 if late and hour < 12 else hour}:00 {day}"
 
 
 def find(text: str, now: datetime) -> Phrase | None:
@@ -195,6 +228,8 @@ def _expression(text: str, place: int, now: datetime, *, named: bool) -> tuple[A
     if (edge := _EDGE.match(text, place)) and (found := atom_at(text, edge.end(), now, named=True)):
         atom, end = found
         first, last = words.EDGES[edge[1]]
+        if found[0].kind in ("day", "weekday") and not _OF.search(edge[0]):
+            return None  # "stop and start yesterday"
         length = atom.until - atom.since
         span = atom.since + first * length, atom.since + last * length
         return Atom("span", (span, *atom.spans), f"{edge[1]} {atom.label}"), end

@@ -24,6 +24,14 @@ NOW = datetime(2026, 3, 11, 15, 30, tzinfo=UTC)  # a Wednesday
         ("who added the user bob", "", "user-add", None, "bob"),
         ("did I set nginx up without errors on 3 March", "on 3 March",
          "install config service-enable", None, "nginx"),
+        ("who was added to the docker group", "", "user-change user-add", None, "docker"),
+        ("stop and start the server yesterday", "yesterday",
+         "service-stop service-start", None, ""),
+        ("installs yesterday between 10 and 12", "from 10:00 to yesterday at 12:00", "install",
+         None, ""),
+        ("restarts in the first week of march", "first week in March",
+         "service-restart container-restart", None, ""),
+        ("were there failed upgrades in march", "in March", "upgrade", "failed", ""),
         ("show successful builds on friday", "on Friday", "build container-build", "ok", ""),
         ("which commands were denied today", "today", "", "denied", ""),
         ("先週 aios-dev で何をインストールした?", "先週", "install", None, "aios-dev"),
@@ -76,6 +84,33 @@ def done(db: sqlite3.Connection) -> sqlite3.Connection:
         )  # fmt: skip
         history.record(db, event)
     return db
+
+
+def test_a_machine_may_be_called_like_what_is_done(db: sqlite3.Connection) -> None:
+    for command, machine in (
+        ("make -j4", "aios"),
+        ("apt install -y jq", "build"),
+        ("rm /srv/www/old.log", "build"),
+        ("rsync -a /srv/www/ backup:/srv/", "web1"),
+        ("apt install -y rsync", "web1"),
+    ):
+        event = Event(f"B{next(NUMBERS)}", command, machine, 1000, "me", "2026-03-10T09:00:00Z")
+        history.record(db, event)
+
+    def exact(query: str) -> list[str]:
+        question = answers.read(db, query, NOW, UTC)
+        assert question is not None
+        return [row["command"] for row in answers.exact(answers.answer(db, question, 9))]
+
+    assert exact("what did I do on build yesterday?") == [
+        "rm /srv/www/old.log",
+        "apt install -y jq",
+    ]
+    assert exact("installs on build and web1") == ["apt install -y rsync", "apt install -y jq"]
+    assert exact("what was deleted in /srv/www") == ["rm /srv/www/old.log"]
+    assert exact("what did I rsync yesterday") == ["rsync -a /srv/www/ backup:/srv/"]
+    assert answers.read(db, "what did Ann say about the build", NOW, UTC) is not None
+    assert answers.read(db, "what did Ann say about Bob", NOW, UTC) is None
 
 
 def asked(db: sqlite3.Connection, query: str, whose: Whose | None = None) -> list[str]:
