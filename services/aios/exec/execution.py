@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aios.caller import Caller
-from aios.errors import AiosError, InvalidOption, MachineNotRunning, NoSuchMachine
+from aios.errors import AiosError, InvalidOption
 from aios.exec.admission import Admission, now_usec
 from aios.exec.attachment import attach, share
 from aios.exec.audit import Audit
@@ -182,7 +182,7 @@ class Execution:
                 return await how(unit)
             except LinkLost:
                 unit = None
-            except (NoSuchUnit, MachineNotRunning, NoSuchMachine):
+            except (NoSuchUnit, AiosError):
                 return LOST
 
     # Finished

@@ -21,7 +21,6 @@ from jeepney import DBusAddress, Message, MessageFlag, MessageType
 from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.wrappers import new_method_call
 
-from aios.errors import MachineNotRunning
 from aios.exec import wire
 from aios.exec.wire import Incoming, Property
 from aios.ids import HOST
@@ -83,7 +82,7 @@ class Link:
 
     @classmethod
     async def open(cls, machine: str) -> "Link":
-        """Raises MachineNotRunning where nobody answers."""
+        """Raises LinkLost where nobody answers."""
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 sock, bridge = await _connect(machine)
@@ -94,14 +93,13 @@ class Link:
                     await self.call(BUS, "Hello")
                     self.post(BUS, "AddMatch", "s", OWNER)
                     (self._systemd,) = await self.call(BUS, "GetNameOwner", "s", SYSTEMD)
+                    # Without it systemd tells nobody of what changes.
+                    await self.call(MANAGER, "Subscribe")
                 except BaseException:
                     self.close()
                     raise
-        except (OSError, TimeoutError, AuthenticationError, LinkLost, RemoteError) as error:
-            raise MachineNotRunning(
-                f"machine {machine} does not answer",
-                hint="it may be starting or stopping: machinectl status " + machine,
-            ) from error
+        except (OSError, TimeoutError, AuthenticationError, RemoteError) as error:
+            raise LinkLost from error
         return self
 
     async def _authenticate(self) -> None:

@@ -15,7 +15,7 @@ from aios.errors import (
     Unavailable,
 )
 from aios.exec import cgroup, probe
-from aios.exec.link import Link, LinkLost
+from aios.exec.link import Link, LinkLost, RemoteError
 from aios.exec.output import Pipe, Text
 from aios.exec.profile import Profile
 from aios.exec.spec import MACHINE_USER, Spec, descriptors
@@ -25,6 +25,8 @@ from aios.ids import HOST, new_id
 MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
             "org.freedesktop.machine1.Manager")  # fmt: skip
 PROBE_OUTPUT = 1024 * 1024
+REOPEN_SECONDS = 10.0
+AGAIN_SECONDS = 0.2
 EXIT_CHDIR = 200
 EXIT_USER = 217
 
@@ -52,18 +54,35 @@ class Machine:
         async with self._opening:
             if self._link is None or self._link.lost.done():
                 self._seen.clear()
-                leader = await self._leader()
-                link = await Link.open(self.name)
-                link.cgroup = cgroup.of_machine(leader)
-                try:
-                    # Without it systemd tells nobody of what changes.
-                    await link.call(MANAGER, "Subscribe")
-                    await self._sweep(link)
-                except BaseException:
-                    link.close()
-                    raise
-                self._link = link
+                self._link = await self._open()
             return self._link
+
+    async def _open(self) -> Link:
+        """Again and again for a while, as long as the machine runs: its bus may be starting, and
+        after a restart of it systemd is not there at once. Nobody outside is told."""
+        loop = asyncio.get_running_loop()
+        last = loop.time() + REOPEN_SECONDS
+        while True:
+            leader = await self._leader()
+            try:
+                return await self._opened(leader)
+            except (LinkLost, RemoteError) as error:
+                if loop.time() >= last:
+                    raise MachineNotRunning(
+                        f"machine {self.name} does not answer",
+                        hint=f"it may be starting or stopping: machinectl status {self.name}",
+                    ) from error
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _opened(self, leader: int) -> Link:
+        link = await Link.open(self.name)
+        try:
+            link.cgroup = cgroup.of_machine(leader)
+            await self._sweep(link)
+        except BaseException:
+            link.close()
+            raise
+        return link
 
     async def _sweep(self, link: Link) -> None:
         """An exec that is killed when it has a unit's result on record may not have stopped it."""
