@@ -1,174 +1,175 @@
-"""aios log: the audit, from the journal; one line for each command.
+"""aios log: the audit, from the journal."""
 
-Only what journald itself says is trusted: a record counts when it came from root in exactly
-aios-exec@….service. Anybody may write the AIOS_ fields.
-"""
-
-import grp
 import json
-import os
 import re
-import subprocess
-from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+import sys
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
 
-from aios.client import place
-from aios.client.terminal import Terminal, seconds, text_of
-from aios.client.varlink import ERROR_PREFIX, UNAVAILABLE, ClientError
+from aios.client import log_rows, log_table, place
+from aios.client.log_rows import DECISIONS, Command, Wanted, require_right_to_read
+from aios.client.terminal import Terminal
 
-UNIT = re.compile(r"aios-exec@[^/]+\.service")
-READERS = ("systemd-journal", "adm", "wheel")
-_FIELDS = (
-    "ID", "EVENT", "COMMAND", "MACHINE", "UID", "USER", "DECISION", "OUTCOME", "APPROVED_BY",
-    "RULE", "REASON", "PROFILE", "EXIT_STATUS", "ENDED", "CPU_USEC", "MEMORY_PEAK",
-    "DURATION_USEC", "SESSION", "PURPOSE", "HASH",
-)  # fmt: skip
-_NUMBERS = {"uid", "exit_status", "cpu_usec", "memory_peak", "duration_usec"}
-
-
-@dataclass
-class Command:
-    id: str
-    fields: dict[str, Any] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
+EPILOG = """\
+`aios log show ID` tells all of one command, `stats` counts them, `verify` checks that no record was
+removed, changed, reordered or forged, `export` writes records that `verify FILE` checks elsewhere.
+TIME is as journalctl has it: today, yesterday, '2026-01-31 12:00', -2h. `journalctl -u 'aios-*'`
+shows every record; -x explains them.
+"""
+VERIFY_EPILOG = "exit status: 0 whole; 1 something was found; 125 nobody can tell"
+_ACTIONS = ("show", "stats", "verify", "export")
 
 
 def main(name: str, arguments: Sequence[str]) -> int:
+    given = _parser().parse_args(arguments)
+    if given.action == "verify" and given.file:
+        from aios.client import log_verify
+
+        machines = [given.machine] if given.machine else []
+        return log_verify.of_file(given.file, machines, as_json=given.json)
+    place.require_host("the audit", "There: aios log")
+    match given.action:
+        case "show":
+            from aios.client import log_show
+
+            return log_show.show(given.id, as_json=given.json)
+        case "stats":
+            from aios.client import log_stats
+
+            return log_stats.stats(log_rows.find(_wanted(given, limit=0)), as_json=given.json)
+        case "export":
+            from aios.client import log_verify
+
+            return log_verify.write_export(_wanted(given, limit=0))
+        case "verify":
+            from aios.client import log_verify
+
+            machines = [given.machine] if given.machine else []
+            return log_verify.of_journal(machines, key=given.verify_key, as_json=given.json)
+    if given.follow:
+        return _follow(_wanted(given, limit=0), as_json=given.json)
+    return _list(given)
+
+
+def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="aios log",
         description="The audit: what was asked for, what was decided, what was done. The newest"
         " last.",
-        epilog="`journalctl -u 'aios-*'` shows every record; -x explains them.",
+        usage="aios log [OPTIONS]\n       aios log show ID [--json]\n"
+        "       aios log stats [OPTIONS]\n"
+        "       aios log verify [-m MACHINE] [--verify-key KEY] [--json] [FILE]\n"
+        "       aios log export [-m MACHINE] [--since TIME] [--until TIME]",
+        epilog=EPILOG,
     )
-    parser.add_argument("-n", type=int, default=20, metavar="N", help="commands (20); 0: all")
+    parser.add_argument(
+        "-n", type=_count, default=20, metavar="N", help="commands (20); 0: all", dest="limit"
+    )
+    _narrower(parser, default="")
+    parser.add_argument("--follow", "-f", action="store_true", help="each record as it comes")
+    parser.add_argument("--oneline", action="store_true", help="lines, also on a terminal")
     parser.add_argument("--json", action="store_true", help="one object a line")
-    given = parser.parse_args(arguments)
-    if given.n < 0:
-        parser.error("-n is at least 0")
-    place.require_host("the audit", "There: aios log")
-    found = commands(given.n)
+    actions = parser.add_subparsers(dest="action", metavar="|".join(_ACTIONS))
+    show = actions.add_parser("show", description="All that is known of one command.")
+    show.add_argument("id", metavar="ID", help="its end is enough")
+    stats = actions.add_parser("stats", description="Commands, counted.")
+    _narrower(stats, default=SUPPRESS)
+    verify = actions.add_parser(
+        "verify", description="Checks the chain of records.", epilog=VERIFY_EPILOG
+    )
+    verify.add_argument("file", nargs="?", default="", metavar="FILE",
+                        help="an export; -: standard input; without: this journal")  # fmt: skip
+    verify.add_argument("--verify-key", default="", metavar="KEY",
+                        help="journald's, to check its seals as well")  # fmt: skip
+    export = actions.add_parser(
+        "export", description="Records as JSON lines, for `aios log verify FILE`."
+    )
+    for action in (verify, export):
+        action.add_argument("-m", "--machine", default=SUPPRESS, help="only this machine's")
+    for name in ("since", "until"):
+        export.add_argument(f"--{name}", default=SUPPRESS, metavar="TIME")
+    for action in (show, stats, verify):
+        action.add_argument("--json", action="store_true", default=SUPPRESS, help="one object")
+    return parser
+
+
+def _narrower(parser: ArgumentParser, *, default: str) -> None:
+    parser.add_argument("-m", "--machine", default=default, help="only in this machine")
+    parser.add_argument("-u", "--user", default=default, help="only this person's; a name or uid")
+    parser.add_argument("--session", default=default, metavar="ID", help="only of this one")
+    parser.add_argument("--decision", default=default, choices=DECISIONS,
+                        help=", ".join(DECISIONS), metavar="DECISION")  # fmt: skip
+    parser.add_argument("--grep", default=default, metavar="PATTERN", type=_pattern,
+                        help="only commands in which this regular expression is found")  # fmt: skip
+    parser.add_argument("--since", default=default, metavar="TIME")
+    parser.add_argument("--until", default=default, metavar="TIME")
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise ArgumentTypeError(f"no number: {text!r}")
+
+
+def _pattern(text: str) -> "re.Pattern[str] | str":
+    """As journalctl: without capitals, whichever case."""
+    if not text:
+        return ""
+    try:
+        return re.compile(text, re.IGNORECASE if text == text.lower() else 0)
+    except re.error as error:
+        raise ArgumentTypeError(f"no regular expression: {error}") from error
+
+
+def _wanted(given: Namespace, *, limit: int) -> Wanted:
+    def said(name: str) -> str:
+        return str(getattr(given, name, ""))
+
+    grep: re.Pattern[str] | None = getattr(given, "grep", None) or None
+    return Wanted(
+        limit, said("machine"), said("user"), said("session"), said("decision"), grep,
+        said("since"), said("until"),
+    )  # fmt: skip
+
+
+def _found(wanted: Wanted) -> list[Command]:
+    """The newest first. Raises ClientError."""
+    found = sorted(log_rows.find(wanted), key=lambda command: command.usec, reverse=True)
     if not found:
         require_right_to_read()
+    return found
+
+
+def _list(given: Namespace) -> int:
+    found = _found(_wanted(given, limit=given.limit))[::-1]
     terminal = Terminal()
-    for command in reversed(found):
-        if given.json:
+    if given.json:
+        for command in found:
             about = {"id": command.id, **command.fields, "events": command.events[::-1]}
             print(json.dumps(about, ensure_ascii=False))
-        else:
-            _show(terminal, command)
+    elif terminal.out.isatty() and not given.oneline:
+        log_table.table(terminal, found)
+    else:
+        for command in found:
+            log_table.line(terminal, command)
     return 0
 
 
-def commands(wanted: int) -> list[Command]:
-    """Newest first; 0: all. Reading backwards, a command is whole when its first record is met."""
-    found: dict[str, Command] = {}
-    hashes = set()
-    whole = 0
-    for record in _records():
-        own = {key.lower(): record[f"AIOS_{key}"] for key in _FIELDS if f"AIOS_{key}" in record}
-        if not own.get("id") or not own.get("event"):
+def _follow(wanted: Wanted, *, as_json: bool) -> int:
+    """Until somebody stops it."""
+    matches = wanted.matches() or ["_UID=0"]
+    options = ["--follow", "--lines=20", *wanted.times()]
+    terminal = Terminal()
+    require_right_to_read()
+    for record in log_rows.read([*matches, *wanted.decided()], options=options):
+        if not record.get("AIOS_EVENT") or not wanted.named(record):
             continue
-        # An exec that was killed while it wrote a record may write it once more.
-        if (digest := own.pop("hash", record["__CURSOR"])) in hashes:
-            continue
-        hashes.add(digest)
-        command = found.setdefault(own["id"], Command(own["id"]))
-        at = int(record["__REALTIME_TIMESTAMP"])
-        command.events.append({"event": own["event"], "at_usec": at})
-        for key, value in own.items():
-            if key not in ("id", "event"):
-                # The latest record knows most.
-                command.fields.setdefault(key, _number(value) if key in _NUMBERS else value)
-        if own["event"] == "requested":
-            command.fields["requested_usec"] = at
-            whole += 1
-            if whole == wanted:
-                break
-    return [command for command in found.values() if "requested_usec" in command.fields]
-
-
-def _number(value: str) -> int | str:
-    return int(value) if value.lstrip("-").isdecimal() else value
-
-
-def _records() -> Iterator[dict[str, str]]:
-    """Trusted records, newest first."""
-    fields = ",".join(["_SYSTEMD_UNIT", "_UID", *(f"AIOS_{key}" for key in _FIELDS)])
-    command = [
-        "journalctl", "--reverse", "--output=json", "--all", "--no-pager", "--quiet",
-        f"--output-fields={fields}", "--unit=aios-exec@*.service", "_UID=0",
-    ]  # fmt: skip
-    try:
-        journal = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-        )
-    except OSError as error:
-        raise ClientError(UNAVAILABLE, f"journalctl: {error.strerror}") from error
-    with journal:
-        assert journal.stdout is not None  # noqa: S101 - PIPE
-        assert journal.stderr is not None  # noqa: S101 - PIPE
-        try:
-            for line in journal.stdout:
-                record = {key: _text(value) for key, value in json.loads(line).items()}
-                if UNIT.fullmatch(record.get("_SYSTEMD_UNIT", "")) and record.get("_UID") == "0":
-                    yield record
-        finally:
-            journal.terminate()
-
-
-def _text(value: Any) -> str:
-    """journalctl writes what is not plain text as a list of bytes, a field that is there several
-    times as a list of values: of those none can be meant."""
-    if isinstance(value, list):
-        return text_of(bytes(value)) if all(isinstance(byte, int) for byte in value) else ""
-    return value if isinstance(value, str) else ""
-
-
-def require_right_to_read() -> None:
-    """Without it journalctl shows nothing, and that is not the same as nothing being there."""
-    if os.getuid() == 0:
-        return
-    groups = set(os.getgroups())
-    for name in READERS:
-        try:
-            if grp.getgrnam(name).gr_gid in groups:
-                return
-        except KeyError:
-            continue
-    raise ClientError(
-        ERROR_PREFIX + "NotAuthorized",
-        "you may not read the system's journal",
-        "An administrator can let you: usermod -aG systemd-journal USER, and log in again.",
-    )
-
-
-def _show(terminal: Terminal, command: Command) -> None:
-    known = command.fields
-    at = datetime.fromtimestamp(known["requested_usec"] / 1_000_000).astimezone()
-    mark, style, end = _end(command)
-    decision = known.get("outcome") or known.get("decision")
-    about = [end, decision, known.get("machine"), known.get("user") or f"uid {known.get('uid')}"]
-    if known.get("purpose"):
-        about.append(known["purpose"])
-    if isinstance(known.get("duration_usec"), int):
-        about.append(seconds(known["duration_usec"]))
-    line = " ".join(str(known.get("command", "")).splitlines())
-    terminal.line(
-        f"{at:%Y-%m-%d %H:%M:%S}  {mark} {line}  ({', '.join(str(a) for a in about if a)})", style
-    )
-
-
-def _end(command: Command) -> tuple[str, str, str]:
-    """(mark, style, what became of it)"""
-    status, last = command.fields.get("exit_status"), command.events[0]["event"]
-    if status is None:
-        if last in ("requested", "pending", "started"):
-            return "…", "", {"started": "running"}.get(last, last)
-        return "✗", "red", str(command.fields.get("ended", "not run"))
-    ended = command.fields.get("ended", "exit")
-    if status:
-        return "✗", "red", f"exit {status}" if ended == "exit" else f"{ended}, exit {status}"
-    return "✓", "green", "done"
+        if as_json:
+            own = {k[5:].lower(): v for k, v in record.items() if k.startswith("AIOS_")}
+            print(json.dumps(own, ensure_ascii=False))
+            sys.stdout.flush()
+        else:
+            at = log_table.local(int(record["__REALTIME_TIMESTAMP"]))
+            style = "red" if record.get("PRIORITY", "6") <= "4" else ""
+            terminal.line(f"{at}  {record.get('MESSAGE', '')}", style)
+    return 0

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aios.client.commands import log
+from aios.client import log_rows
 from aios.client.varlink import ClientError
 from aios.errors import ConfigError, NotAuthorized
 from aios.policy import rules
@@ -77,9 +77,9 @@ def _text(value: str) -> str:
 
 def from_audit() -> list[Approved]:
     try:
-        found = log.commands(0)
+        found = list(log_rows.find(log_rows.Wanted(limit=0)))
         if not found:
-            log.require_right_to_read()
+            log_rows.require_right_to_read()
     except ClientError as error:
         raise NotAuthorized(error.message, hint=error.hint) from error
     return [
