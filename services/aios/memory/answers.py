@@ -170,11 +170,8 @@ def read(
     sure: bool = False,
 ) -> Question | None:
     """`questions.read`, with the machines and programs that are known here."""
-    machines = _machines(connection)
-    found = questions.read(query, now, zone, sure=True, machines=machines)
-    if found is None or sure or any(_is_program(connection, one) for one in found.programs):
-        return found
-    return questions.read(query, now, zone, machines=machines)
+    sure = sure or any(_is_program(connection, one) for one in questions.done_with(query))
+    return questions.read(query, now, zone, sure=sure, machines=_machines(connection))
 
 
 def _named_machine(place: str, machines: dict[str, str]) -> list[str]:

@@ -220,6 +220,11 @@ def read(
     return question if sure or telling or in_time else None
 
 
+def done_with(query: str) -> list[str]:
+    """What stands behind "did I", and may be a program."""
+    return _DONE_WITH.findall(query.lower())
+
+
 def _without_machines(low: str, machines: Collection[str]) -> tuple[str, tuple[str, ...]]:
     """With "on here" for "on build and web1", and those names."""
     if not machines:

@@ -30,7 +30,7 @@ NOW = datetime(2026, 3, 11, 15, 30, tzinfo=UTC)  # a Wednesday
         ("installs yesterday between 10 and 12", "from 10:00 to yesterday at 12:00", "install",
          None, ""),
         ("restarts in the first week of march", "first week in March",
-         "service-restart container-restart", None, ""),
+         "service-restart container-restart service-reload", None, ""),
         ("were there failed upgrades in march", "in March", "upgrade", "failed", ""),
         ("show successful builds on friday", "on Friday", "build container-build", "ok", ""),
         ("which commands were denied today", "today", "", "denied", ""),
