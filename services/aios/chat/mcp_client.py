@@ -25,7 +25,7 @@ from aios.chat.event import Kind
 from aios.chat.person import machine_missing, machine_socket
 from aios.chat.turn import Turn
 from aios.errors import ConfigError, InvalidOption, NotAuthorized, Unavailable
-from aios.marked import bounded
+from aios.marked import between, mark
 from aios.mcp import servers
 from aios.mcp.rpc import Message, Peer, Pipes
 from aios.mcp.servers import BETWEEN, Server, Servers
@@ -42,8 +42,6 @@ MAX_SCHEMA = 8 * 1024
 """Characters of what one tool takes: all of it goes to the model with every step."""
 MAX_TOOLS = 64
 """Of all servers together."""
-ENDS = 5900
-"""Characters of a result's head and tail."""
 
 Definition = dict[str, Any]
 
@@ -106,7 +104,7 @@ class Tools:
         return found[:MAX_TOOLS]
 
     async def call(self, turn: Turn, name: str, arguments: Mapping[str, Any]) -> str:
-        """What the tool answers. Raises an AiosError when it gives no answer."""
+        """What the tool answers, for a model. Raises an AiosError when it gives no answer."""
         prompt = await self._prompt(turn)
         server_name, _, tool = name.partition(BETWEEN)
         server = prompt.servers.known.get(server_name)
@@ -119,7 +117,7 @@ class Tools:
         if tool == LIST and all(each["name"] != name for each in listed):
             return _names(server, listed)
         result = await running.peer.call(tool, arguments)
-        return _described(result)
+        return _described(server, result)
 
     def has(self, name: str) -> bool:
         """Whether this is the name of a tool of a server's, known or not."""
@@ -262,10 +260,10 @@ def _names(server: Server, listed: list[Definition]) -> str:
     told = "\n".join(f"{tool['name']}: {tool['description']}" for tool in listed)
     if not told:
         return f"{server.name} has no tools that can be used"
-    return bounded(f"They can be called now:\n{told}", ENDS)
+    return f"They can be called now.\n{between(mark(), f'server={server.name}', told)}"
 
 
-def _described(result: Message) -> str:
+def _described(server: Server, result: Message) -> str:
     """A result as a model reads it."""
     content = result.get("content")
     parts = [_part(block) for block in content if isinstance(block, dict)] if isinstance(
@@ -274,8 +272,8 @@ def _described(result: Message) -> str:
     text = "\n".join(parts)
     if not text and isinstance(result.get("structuredContent"), dict):
         text = json.dumps(result["structuredContent"], ensure_ascii=False)
-    failed = "The tool says that it failed.\n" if result.get("isError") is True else ""
-    return bounded(failed + (text or "(no output)"), ENDS)
+    said = between(mark(), f"server={server.name}", text) if text else "(no output)"
+    return f"The tool says that it failed.\n{said}" if result.get("isError") is True else said
 
 
 def _part(block: Message) -> str:

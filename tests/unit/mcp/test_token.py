@@ -1,0 +1,34 @@
+"""The token of `aios mcp --http`: made once, and no other's."""
+
+from pathlib import Path
+
+import pytest
+
+from aios.errors import ConfigError
+from aios.mcp.http import token
+
+
+def test_made_once(tmp_path: Path) -> None:
+    file = tmp_path / "aios" / "mcp-token"
+    made, new = token(file)
+    assert new and len(made) > 40
+    assert token(file) == (made, False)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_is_no_token(tmp_path: Path) -> None:
+    file = tmp_path / "mcp-token"
+    file.write_text("x" * 40)
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match="not yours alone"):
+        token(file)
+    file.chmod(0o600)
+    assert token(file) == ("x" * 40, False)
+    file.write_text("short")
+    with pytest.raises(ConfigError, match="no token"):
+        token(file)
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        token(file)
