@@ -284,6 +284,4 @@ def _part(block: Message) -> str:
         return str(resource["text"])
     kind = visible(str(block.get("mimeType") or block.get("type")))[:100]
     address = block.get("uri") or (resource.get("uri") if isinstance(resource, dict) else None)
-    return bounded(
-        f"[{kind}: {visible(str(address))[:500]}]" if address else f"[{kind}: not shown]"
-    )
+    return f"[{kind}: {visible(str(address))[:500]}]" if address else f"[{kind}: not shown]"
