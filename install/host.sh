@@ -57,6 +57,8 @@ _install_files() {
     put services/aios/client/man/*.1 /usr/share/man/man1
     install -D -m 0644 services/aios/client/completions/aios.bash \
         /usr/share/bash-completion/completions/aios
+    install -D -m 0644 services/aios/client/completions/aigpt.bash \
+        /usr/share/bash-completion/completions/aigpt
     put services/aios/client/completions/_aios /usr/share/zsh/site-functions
     put services/aios/client/completions/aios.fish /usr/share/fish/vendor_completions.d
     journalctl --update-catalog

@@ -91,7 +91,11 @@ _aios() {
     approvals) word="grants revoke --watch --notify --json --help" ;;
     status) word="--json --help" ;;
     log) word="-n --json --help" ;;
-    memory) word="search add list -n --json --help" ;;
+    memory)
+        word="search recent list show add stats context preferences"
+        word+=" forget export import backup restore verify attachments attach detach"
+        word+=" -n --json --help --dry-run --everything --everyone --force --query --since --until --session --user"
+        ;;
     mcp) word="list test --http --allow-host --wait-approval -m --machine --json --help" ;;
     history)
         word="-n -m --machine --since --until --action --object --failed --everyone --json --help"

@@ -68,7 +68,10 @@ complete -c aios -n "$policy; and __fish_seen_subcommand_from test diff" -F
 complete -c aios -n "$policy; and __fish_seen_subcommand_from suggest" -s n -x -d 'so often'
 complete -c aios -n "$policy; and __fish_seen_subcommand_from hook" -a claude-code
 complete -c aios -n "__fish_seen_subcommand_from approve reject" -a '(__aios_requests)'
-complete -c aios -n "__fish_seen_subcommand_from memory" -a 'search add list'
+complete -c aios -n "__fish_seen_subcommand_from memory" -a 'search recent list show add stats context preferences forget export import backup restore verify attachments attach detach'
+complete -c aios -n "__fish_seen_subcommand_from forget" -l dry-run -d 'only say how many'
+complete -c aios -n "__fish_seen_subcommand_from forget" -l query -x -d 'whose text contains it'
+complete -c aios -n "__fish_seen_subcommand_from forget" -l everything -d 'whatever the rest leaves open'
 complete -c aios -n "__fish_seen_subcommand_from mcp" -a 'list test'
 complete -c aios -n "__fish_seen_subcommand_from mcp" -l http -x -d 'serve on this port of loopback'
 complete -c aios -n "__fish_seen_subcommand_from history memory log" -s n -x -d 'at most so many'
