@@ -25,6 +25,9 @@ SECTIONS = frozenset({
 RANGES = {
     "timeout": (1, 10**9), "output_limit": (1, 1 << 30), "tasks_max": (0, 1 << 22),
     "cpu_weight": (0, 10_000), "confirm_within": (1, 10**6), "approval_timeout": (1, 10**6),
+    "max_tokens": (1, 10**6), "context_tokens": (2048, 10**8), "max_steps": (1, 10**4),
+    "budget_tokens": (0, 10**9), "max_cost": (0, 10**6), "max_seconds": (1, 10**6),
+    "keep_days": (1, 10**5),
 }  # fmt: skip
 
 HIDDEN = (
@@ -35,12 +38,29 @@ HIDDEN = (
 
 @dataclass(frozen=True)
 class Chat:
+    brain: str = ""
+    """anthropic or offline; empty: anthropic where there is a key or a base_url."""
     base_url: str = ""
     """The Messages API's address; empty: the SDK's own."""
     model: str = "claude-sonnet-5-5"
+    models: tuple[str, ...] = ()
+    """Others that people may choose."""
+    effort: str = ""
+    """How hard the model tries, where it knows that: low, medium, high; empty: not sent."""
     max_tokens: int = 4096
+    """Of one turn of the model."""
+    context_tokens: int = 200_000
+    """What the model can hold: the conversation, what it is told before, and its answer."""
     max_steps: int = 24
     """Model turns for one prompt."""
+    budget_tokens: int = 0
+    """For one prompt, both ways; 0: any number."""
+    max_cost: float = 0.0
+    """US dollars for one prompt; 0: any. Needs a price (aios.chat.prices)."""
+    max_seconds: int = 3600
+    """For one prompt, looked at between the model's turns."""
+    keep_days: int = 30
+    """How long a session that nobody uses is kept."""
 
 
 @dataclass(frozen=True)
@@ -172,13 +192,15 @@ def _check_guarded(where: str, paths: Sequence[str]) -> None:
 def _value(where: str, name: str, key: str, default: Any, value: Any) -> Any:
     """`value` as the key's default is; `where` and `name` are for the error."""
     if isinstance(default, tuple):
-        kind = type(default[0])
+        kind = type(default[0]) if default else str
         if not isinstance(value, list) or not all(type(item) is kind for item in value):
             words = {int: "numbers", str: "strings"}[kind]
             raise ConfigError(f"{where}: [{name}] {key} is a list of {words}")
         if key == "files":
             _check_guarded(where, value)
         return tuple(value)
+    if type(default) is float and type(value) is int:
+        value = float(value)
     if type(value) is not type(default):
         kind_name = type(default).__name__
         raise ConfigError(f"{where}: [{name}] {key} must be {kind_name}")
@@ -243,4 +265,6 @@ def load(paths: Sequence[Path] | None = None) -> Config:
             profiles.setdefault(name, {}).update(properties)
     if config.machine.machine_approvals not in ("prompt", "host"):
         raise ConfigError("[machine] machine_approvals must be 'prompt' or 'host'")
+    if config.chat.brain not in ("", "anthropic", "offline"):
+        raise ConfigError("[chat] brain must be 'anthropic' or 'offline'")
     return replace(config, profiles=profiles, machines=machines)

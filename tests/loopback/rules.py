@@ -20,7 +20,7 @@ _BLOCKS: dict[str, dict[str, set[str]]] = {
 }
 _FIELDS = {
     "model", "max_tokens", "messages", "system", "tools", "tool_choice", "stream",
-    "stop_sequences", "metadata", "thinking",
+    "stop_sequences", "metadata", "thinking", "output_config",
 }  # fmt: skip
 
 

@@ -17,9 +17,8 @@ def main() -> int:
 
     async def setup() -> list[Interface]:
         state = Path(os.environ["STATE_DIRECTORY"])
-        store = Store(state / "sessions")
-        store.sweep()
-        chat = Chat(store, service.bus.call, mcp=Tools(state / "mcp"))
+        chat = Chat(Store(state / "sessions"), service.bus.call, mcp=Tools(state / "mcp"))
+        chat.sweep()
         return [ChatInterface(chat), SessionInterface(chat)]
 
     return service.run(setup)

@@ -4,13 +4,15 @@ import asyncio
 import importlib
 import importlib.util
 import os
-from collections.abc import AsyncGenerator
+import random
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aios.chat.brain import Event, Reply, Retry, Text, Usage
 from aios.chat.conversation import Message
-from aios.chat.loop import Reply
 from aios.config import Chat
 from aios.errors import ModelUnavailable
 
@@ -21,6 +23,11 @@ KEY = "aios.anthropic-api-key"
 TOKEN = "aios.anthropic-auth-token"  # noqa: S105 - a credential's name
 SILENCE_SECONDS = 120.0
 """A stream that says nothing for so long is given up."""
+ATTEMPTS = 5
+PAUSE_SECONDS = 1.0
+"""Before the second attempt; twice as long before each other, unless the server says how long."""
+MAX_PAUSE_SECONDS = 60.0
+_AGAIN = "say it again; what already ran is in the history"
 _REPLAYED: dict[str, tuple[str, ...]] = {
     "text": ("type", "text"),
     "tool_use": ("type", "id", "name", "input"),
@@ -57,66 +64,149 @@ class Credentials:
         return bool(self.api_key or self.auth_token)
 
 
-class AnthropicModel:
-    def __init__(self, config: Chat, credentials: Credentials) -> None:
-        self._config = config
-        self._credentials = credentials
+class Connection:
+    """To one server, kept from one prompt to the next."""
+
+    def __init__(self, base_url: str, credentials: Credentials) -> None:
+        self.base_url = base_url
+        self.credentials = credentials
         self._client: anthropic.AsyncAnthropic | None = None
 
-    async def _connect(self) -> "anthropic.AsyncAnthropic":
+    async def client(self) -> "anthropic.AsyncAnthropic":
         if self._client is None:
-            # Some two seconds and 74 MiB: only when a model is called, and beside the loop.
+            # Some seconds and 74 MiB: only when a model is wanted, and beside the loop.
             sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
-            known = self._credentials
+            known = self.credentials
             self._client = sdk.AsyncAnthropic(
                 # A server of one's own may want no key; the SDK wants to send one.
                 api_key=known.api_key or (None if known.auth_token else "none"),
                 auth_token=known.auth_token,
-                base_url=self._config.base_url or None,
+                base_url=self.base_url or None,
                 timeout=SILENCE_SECONDS,
+                max_retries=0,  # ours are shown
             )
         assert self._client is not None  # noqa: S101 - made above
         return self._client
 
+
+class AnthropicBrain:
+    def __init__(self, connection: Connection, settings: Chat) -> None:
+        self._connection = connection
+        self._settings = settings
+
     async def stream(
         self, system: str, messages: list[Message], tools: list[dict[str, Any]]
-    ) -> AsyncGenerator[str | Reply, None]:
-        client = await self._connect()
-        import anthropic
+    ) -> AsyncGenerator[Event, None]:
+        client = await self._connection.client()
+        request = _request(self._settings, system, messages, tools)
+        for attempt in range(1, ATTEMPTS + 1):
+            begun = False
+            try:
+                async with aclosing(_once(client, request)) as events:
+                    async for event in events:
+                        begun = True
+                        yield event
+                return
+            except Exception as error:
+                refused = _told(error, self._settings, str(client.base_url))
+                if refused is None:
+                    raise
+                # What has been shown cannot be taken back.
+                again = None if begun or attempt == ATTEMPTS else _again(error, attempt)
+                if again is None:
+                    raise refused from error
+                reason = refused.message
+            yield Retry(attempt, ATTEMPTS, again, reason)
+            await asyncio.sleep(again)
 
-        try:
-            async with client.messages.stream(
-                model=self._config.model,
-                max_tokens=self._config.max_tokens,
-                system=system,
-                messages=messages,  # type: ignore[arg-type]  # plain JSON, not its TypedDicts
-                tools=tools,  # type: ignore[arg-type]
-            ) as stream:
-                async for text in stream.text_stream:
-                    yield text
-                message = await stream.get_final_message()
-        except anthropic.APIStatusError as error:
-            raise _refused(error, self._config) from error
-        except anthropic.APIConnectionError as error:
-            raise ModelUnavailable(
-                f"no answer from {client.base_url}: {error.__cause__ or error}",
-                hint="is the network there? [chat] base_url in /etc/aios/config.toml names it",
-            ) from error
-        except (anthropic.AnthropicError, *_MALFORMED) as error:
-            raise _broken(f"the model's answer could not be read: {error}") from error
-        except _transport_errors() as error:
-            raise _broken(f"the model's answer broke off: {error}") from error
-        if message.stop_reason is None:
-            raise _broken("the model's answer broke off before its end")
-        blocks = [block.model_dump() for block in message.content]
-        yield Reply(
-            [
-                {key: block[key] for key in _REPLAYED[block["type"]]}
-                for block in blocks
-                if block["type"] in _REPLAYED and block.get("text") != ""
-            ],
-            message.stop_reason,
+
+async def _once(
+    client: "anthropic.AsyncAnthropic", request: Mapping[str, Any]
+) -> AsyncGenerator[Event, None]:
+    async with client.messages.stream(**request) as stream:
+        async for text in stream.text_stream:
+            yield Text(text)
+        message = await stream.get_final_message()
+    if message.stop_reason is None:
+        raise ModelUnavailable("the model's answer broke off before its end", hint=_AGAIN)
+    blocks = [block.model_dump() for block in message.content]
+    used = message.usage
+    yield Reply(
+        [
+            {key: block[key] for key in _REPLAYED[block["type"]]}
+            for block in blocks
+            if block["type"] in _REPLAYED and block.get("text") != ""
+        ],
+        message.stop_reason,
+        Usage(
+            used.input_tokens or 0,
+            used.output_tokens or 0,
+            used.cache_read_input_tokens or 0,
+            used.cache_creation_input_tokens or 0,
+        ),
+    )
+
+
+def _request(
+    settings: Chat, system: str, messages: list[Message], tools: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """With marks behind what stays: the tools and the system prompt; the conversation so far."""
+    kept = {"cache_control": {"type": "ephemeral"}}
+    *before, last = messages
+    *blocks, end = last["content"]
+    request: dict[str, Any] = {
+        "model": settings.model,
+        "max_tokens": settings.max_tokens,
+        "system": [{"type": "text", "text": system, **kept}],
+        "messages": [*before, last | {"content": [*blocks, end | kept]}],
+        "tools": tools,
+    }
+    if settings.effort:
+        request["output_config"] = {"effort": settings.effort}
+    return request
+
+
+def _again(error: Exception, attempt: int) -> float | None:
+    """Seconds until it is worth asking again; None: it is not."""
+    import anthropic
+
+    if isinstance(error, anthropic.APIStatusError):
+        if error.status_code not in (408, 409, 429, 529) and error.status_code < 500:
+            return None
+        after = error.response.headers.get("retry-after", "")
+        if after.replace(".", "", 1).isdigit():
+            return min(float(after), MAX_PAUSE_SECONDS)
+    elif isinstance(error, anthropic.APIConnectionError):
+        # Nobody there: that rarely changes within seconds.
+        if attempt > 1:
+            return None
+    else:
+        return None
+    # Not all at the same moment.
+    pause = min(PAUSE_SECONDS * 2.0 ** (attempt - 1), MAX_PAUSE_SECONDS)
+    return pause * random.uniform(0.75, 1)  # noqa: S311 - no secret
+
+
+def _told(error: Exception, settings: Chat, server: str) -> ModelUnavailable | None:
+    """What went wrong, as a person is told; None for what is no fault of the server's."""
+    import anthropic
+
+    if isinstance(error, ModelUnavailable):
+        return error
+    if isinstance(error, anthropic.APIStatusError):
+        return _refused(error, settings)
+    if isinstance(error, anthropic.APITimeoutError):
+        return ModelUnavailable(f"{server} said nothing for {SILENCE_SECONDS:.0f} s", hint=_AGAIN)
+    if isinstance(error, anthropic.APIConnectionError):
+        return ModelUnavailable(
+            f"no answer from {server}: {error.__cause__ or error}",
+            hint="is the network there? [chat] base_url in /etc/aios/config.toml names it",
         )
+    if isinstance(error, (anthropic.AnthropicError, *_MALFORMED)):
+        return ModelUnavailable(f"the model's answer could not be read: {error}", hint=_AGAIN)
+    if isinstance(error, _transport_errors()):
+        return ModelUnavailable(f"the model's answer broke off: {error}", hint=_AGAIN)
+    return None
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:
@@ -127,18 +217,16 @@ def _transport_errors() -> tuple[type[Exception], ...]:
     return tuple(module.TransportError for module in found)
 
 
-def _broken(message: str) -> ModelUnavailable:
-    return ModelUnavailable(message, hint="say it again; what already ran is in the history")
-
-
 def _refused(error: "anthropic.APIStatusError", config: Chat) -> ModelUnavailable:
     body = error.body if isinstance(error.body, dict) else {}
     inner = body.get("error")
     said = inner.get("message", "") if isinstance(inner, dict) else ""
     kind = inner.get("type", "") if isinstance(inner, dict) else ""
     reason = said or error.message
-    if error.status_code in (401, 403):
+    if error.status_code == 401:
         hint = f"store a key: systemd-creds encrypt --name={KEY} - /etc/credstore.encrypted/{KEY}"
+    elif error.status_code == 403:
+        hint = f"the key may not use {config.model!r}: another key, or another [chat] model"
     elif error.status_code == 404:
         hint = f"is {config.model!r} the name of a model there? [chat] model in config.toml"
     elif error.status_code == 429:

@@ -1,7 +1,8 @@
 """Conversations: who may hold which, one prompt at a time, and which brain answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,21 +10,25 @@ from typing import Any
 
 from aios import config
 from aios.caller import Caller
-from aios.chat import mcp_client, offline_brain, prompt
-from aios.chat.anthropic_brain import AnthropicModel, Credentials
+from aios.chat import mcp_client, offline_brain, prompt, replay, tokens
+from aios.chat.brains import Brains, Name
+from aios.chat.budget import Budget
 from aios.chat.distribution import distribution
 from aios.chat.event import Emit, Kind, Status
-from aios.chat.loop import converse
+from aios.chat.loop import Loop
 from aios.chat.offline_brain import Lookups
 from aios.chat.person import SOCKETS, BusCall, Person, machine_missing, machine_socket
 from aios.chat.session import Session, Store
-from aios.chat.turn import Turn
-from aios.errors import AiosError, Busy, InvalidOption, NoSuchMachine, NotAuthorized
+from aios.chat.tools import Toolbox
+from aios.chat.turn import ENDS, Turn
+from aios.errors import AiosError, Busy, InvalidOption, NoSuchMachine, NotAuthorized, NotFound
 from aios.ids import is_machine
 from aios.memory import preferences
 
 MAX_PROMPT = 100_000
 """Characters."""
+NEWEST = "newest"
+"""Instead of an id: the session that was used last on that machine."""
 
 
 @dataclass
@@ -53,11 +58,53 @@ class Chat:
         self._answering: dict[str, _Answering] = {}
         """By session."""
         self._lookups = Lookups()
-        self._model: tuple[config.Chat, Credentials, AnthropicModel] | None = None
+        self._brains = Brains()
 
-    def open(self, caller: Caller, machine: str) -> str:
-        """The id of a new session about `machine`; a machine's own people have only that one."""
-        return self.store.create(caller, self._target(caller, machine)).id
+    def open(
+        self, caller: Caller, machine: str, *, brain: str = "", model: str = "", resume: str = ""
+    ) -> str:
+        """The id of a new session about `machine`; a machine's own people have only that one.
+        resume: one of the caller's own is taken up again, by its id or as NEWEST. brain, model:
+        empty as configured."""
+        settings = self._load().chat
+        self._brains.check(settings, brain, model)
+        if resume and resume != NEWEST:
+            session = self._own(caller, resume)
+            if machine not in ("", session.target):
+                raise InvalidOption(
+                    f"session {session.id} is about {session.target}, not about {machine}"
+                )
+            self._target(caller, session.target)
+        else:
+            machine = self._target(caller, machine)
+            session = (
+                self._newest(caller, machine) if resume else self.store.create(caller, machine)
+            )
+        if (brain or session.brain, model or session.model) != (session.brain, session.model):
+            session = self.store.choose(session, brain or session.brain, model or session.model)
+        if self._brains.name(settings, session) is Name.ANTHROPIC:
+            self._brains.prepare(settings)
+        return session.id
+
+    def _newest(self, caller: Caller, machine: str) -> Session:
+        for known in self.store.own(caller):
+            if known.machine == machine:
+                return self.store.open(caller, known.id)
+        raise NotFound(f"there is no session about {machine} to go on with")
+
+    def sessions(self, caller: Caller) -> list[dict[str, Any]]:
+        """The caller's own, the last used first."""
+        self._require(caller)
+        return [known.as_dict() for known in self.store.own(caller)]
+
+    def log(self, caller: Caller, session_id: str) -> list[dict[str, Any]]:
+        """What its person has seen of it."""
+        return replay.events(self._own(caller, session_id))
+
+    def sweep(self) -> None:
+        """Removes what is older than configured; nothing while that cannot be read."""
+        with suppress(AiosError):
+            self.store.sweep(self._load().chat.keep_days)
 
     def _target(self, caller: Caller, machine: str) -> str:
         """The machine that the caller may speak of."""
@@ -82,19 +129,30 @@ class Chat:
                 hint="[machine] machine_users in the host's /etc/aios/config.toml names who may",
             )
 
-    def _own(self, caller: Caller, session_id: str) -> Session:
+    def _require(self, caller: Caller) -> None:
         if caller.machine:
             self._require_machine_user(caller)
         else:
             caller.require_user()
+
+    def _own(self, caller: Caller, session_id: str) -> Session:
+        self._require(caller)
         return self.store.open(caller, session_id)
 
     async def ask(
-        self, caller: Caller, session_id: str, text: str, delegation: str, emit: Emit
+        self,
+        caller: Caller,
+        session_id: str,
+        text: str,
+        delegation: str,
+        emit: Emit,
+        others: Mapping[str, str] | None = None,
     ) -> Status:
-        """Answers one prompt. Cancelling it cancels the model and the running command."""
+        """Answers one prompt. Cancelling it cancels the model and the running commands. others:
+        delegations for other machines, by machine."""
         session = self._own(caller, session_id)
         delegation = _lent(caller, delegation)
+        others = {name: _lent(caller, lent) for name, lent in (others or {}).items()}
         if not text.strip() or len(text) > MAX_PROMPT:
             raise InvalidOption(f"a prompt has 1 to {MAX_PROMPT} characters, not {len(text)}")
         if session.id in self._answering:
@@ -102,8 +160,11 @@ class Chat:
                 "this session is answering another prompt",
                 hint="wait for its end, or Interrupt() it",
             )
-        person = Person(session.target, session.id, delegation, self._bus, self._sockets)
-        turn = Turn(session, person, text.strip(), emit)
+        person = Person(
+            session.target, session.id, delegation, self._bus, self._sockets,
+            lent=others, inside=caller.machine,
+        )  # fmt: skip
+        turn = Turn(session, person, text.strip(), emit, _ends(self._load().chat))
         answering = _Answering(asyncio.ensure_future(self._answer(turn)))
         self._answering[session.id] = answering
         try:
@@ -152,7 +213,14 @@ class Chat:
             await answering.ended.wait()
 
     async def close(self, caller: Caller, session_id: str) -> None:
-        """Forgets the session."""
+        """Ends what it does. It is kept, unless nothing was ever said in it."""
+        await self.interrupt(caller, session_id)
+        session = self._own(caller, session_id)
+        if not session.entries():
+            self.store.remove(session)
+
+    async def forget(self, caller: Caller, session_id: str) -> None:
+        """Removes it."""
         await self.interrupt(caller, session_id)
         self.store.remove(self._own(caller, session_id))
 
@@ -165,24 +233,27 @@ class Chat:
             return await turn.run_alone(command)
         if preferences.stated(turn.prompt):
             await turn.person.remember(turn.prompt)
-        settings = self._load().chat
-        credentials = Credentials.load()
-        known = await distribution(self._bus, turn.person.machine)
-        if not settings.base_url and not credentials:
-            if all(entry["type"] != "brain" for entry in turn.session.entries()):
-                turn.session.append("brain", name="offline")
+        session = turn.session
+        settings = self._brains.settings(self._load().chat, session)
+        if self._brains.name(settings, session) is Name.OFFLINE:
+            known = await distribution(self._bus, turn.person.machine)
+            if all(entry["type"] != "brain" for entry in session.entries()):
+                session.append("brain", name="offline")
                 await turn.emit(Kind.NOTICE, {"text": offline_brain.NOTICE})
             return await offline_brain.respond(turn, self._lookups, known)
-        model = self._connected(settings, credentials)
-        system = prompt.system(turn.person.machine, known, datetime.now().astimezone())
-        system += prompt.remembered(await _context(turn))
-        return await converse(turn, model, system, settings.max_steps)
+        return await self._converse(turn, settings)
 
-    def _connected(self, settings: config.Chat, credentials: Credentials) -> AnthropicModel:
-        """The model as configured now; its connections are kept while that stays."""
-        if self._model is None or self._model[:2] != (settings, credentials):
-            self._model = settings, credentials, AnthropicModel(settings, credentials)
-        return self._model[2]
+    async def _converse(self, turn: Turn, settings: config.Chat) -> Status:
+        budget = Budget(settings)
+        known, items = await asyncio.gather(
+            distribution(self._bus, turn.person.machine), _context(turn)
+        )
+        context = prompt.context(datetime.now().astimezone(), items)
+        turn.session.append("context", text=context)
+        system = prompt.system(turn.person.machine, known)
+        room = settings.context_tokens - settings.max_tokens - tokens.estimate(system)
+        brain = self._brains.anthropic(settings)
+        return await Loop(turn, brain, system, Toolbox(turn, self.mcp), budget, room).converse()
 
 
 async def _context(turn: Turn) -> list[dict[str, Any]]:
@@ -192,6 +263,11 @@ async def _context(turn: Turn) -> list[dict[str, Any]]:
     except AiosError as error:
         await turn.emit(Kind.NOTICE, {"text": f"without the memory: {error.message}"})
         return []
+
+
+def _ends(settings: config.Chat) -> int:
+    """Characters of each end of a command's output: less where the model has little room."""
+    return min(ENDS, settings.context_tokens // 8)
 
 
 def _lent(caller: Caller, delegation: str) -> str:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from aios.caller import Caller
-from aios.chat.chat import Chat
+from aios.chat.chat import NEWEST, Chat
 from aios.chat.event import Emit, Kind
-from aios.errors import AiosError, from_name
+from aios.errors import AiosError, InvalidOption, from_name
 from aios.interface import Call, Interface
-from aios.options import Options
+from aios.options import STRING_MAP, Options
 
 
 class ChatInterface(Interface):
@@ -20,8 +20,22 @@ class ChatInterface(Interface):
         self._chat = chat
 
     async def Open(self, call: Call, machine: str, options: dict[str, Any]) -> str:
-        Options(options, {})
-        return self._chat.open(call.caller, machine)
+        given = Options(options, {"resume": str, "continue": bool, "brain": str, "model": str})
+        resume = given.get_str("resume")
+        if given.get_bool("continue"):
+            if resume:
+                raise InvalidOption("option 'continue' means the newest, 'resume' another")
+            resume = NEWEST
+        return self._chat.open(
+            call.caller, machine, resume=resume,
+            brain=given.get_str("brain"), model=given.get_str("model"),
+        )  # fmt: skip
+
+    async def Sessions(self, call: Call) -> list[dict[str, Any]]:
+        return self._chat.sessions(call.caller)
+
+    async def Forget(self, call: Call, session: str) -> None:
+        await self._chat.forget(call.caller, session)
 
     async def SetUserServers(self, call: Call, json: str) -> None:
         self._chat.mcp.set_servers(call.caller, json)
@@ -33,7 +47,7 @@ class ChatInterface(Interface):
         try:
             await self._chat.ask(call.caller, session, prompt, "", answer.add)
         finally:
-            await self._chat.close(call.caller, session)
+            await self._chat.forget(call.caller, session)
         return answer.text()
 
     async def Plan(
@@ -58,10 +72,11 @@ class SessionInterface(Interface):
         return self._chat.store.has(object_id)
 
     async def Ask(self, call: Call, prompt: str, options: dict[str, Any]) -> str:
-        delegation = Options(options, {"delegation": str}).get_str("delegation")
+        given = Options(options, {"delegation": str, "delegations": STRING_MAP})
         return await self._chat.ask(
-            call.caller, call.object_id, prompt, delegation, self._listener(call)
-        )
+            call.caller, call.object_id, prompt, given.get_str("delegation"),
+            self._listener(call), given.get_map("delegations"),
+        )  # fmt: skip
 
     def _listener(self, call: Call) -> Emit:
         async def emit(kind: Kind, data: dict[str, Any]) -> None:
@@ -73,6 +88,9 @@ class SessionInterface(Interface):
                 await call.event({"kind": kind, "data": data})
 
         return emit
+
+    async def Log(self, call: Call) -> list[dict[str, Any]]:
+        return self._chat.log(call.caller, call.object_id)
 
     async def Interrupt(self, call: Call) -> None:
         await self._chat.interrupt(call.caller, call.object_id)
@@ -94,8 +112,10 @@ class Answer:
             case Kind.TEXT:
                 self._parts.append(data["text"])
             case Kind.OUTPUT:
+                self._parts.append(data["text"])
+            case Kind.COMMAND | Kind.FINISHED if self._parts and self._parts[-1][-1:] != "\n":
                 # A model's words and what ran between them each have lines of their own.
-                self._parts += ["\n", data["stdout"], data["stderr"], "\n"]
+                self._parts.append("\n")
             case Kind.SUGGEST:
                 self._parts += ["\nDid you mean:\n", *(f"  {c}\n" for c in data["commands"])]
             case Kind.REFUSED:

@@ -4,13 +4,14 @@ aios-chat has no authority of its own. It lends each call the delegation that th
 made for the prompt being answered; exec and memory ask policy whose it is.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aios import varlink_async
-from aios.errors import AiosError, MachineNotRunning, NoSuchMachine
+from aios.chat import job
+from aios.errors import AiosError, MachineNotRunning, NoSuchMachine, NotAuthorized
 from aios.ids import HOST
 from aios.memory import zones
 
@@ -50,30 +51,78 @@ def machine_missing(machine: str) -> AiosError:
 
 @dataclass(frozen=True)
 class Person:
-    """On whose behalf: one delegation, for one machine and session."""
+    """On whose behalf: one delegation, for one machine and session. lent: delegations for other
+    machines, by machine. inside: the machine that they sit in; empty: the host."""
 
     machine: str
     session: str
     delegation: str
     bus: BusCall
     sockets: Path = SOCKETS
+    lent: Mapping[str, str] = field(default_factory=dict)
+    inside: str = ""
+
+    def on(self, machine: str) -> "Person":
+        """The same person, acting on a machine; "": on the one that it is about."""
+        if machine in ("", self.machine):
+            return self
+        if machine not in self.lent:
+            raise NotAuthorized(
+                f"this session is about {self.machine}; it may not act on {machine}",
+                hint=f"the person can: aios -m {machine}",
+            )
+        return replace(self, machine=machine, delegation=self.lent[machine])
+
+    def machines(self) -> list[dict[str, Any]]:
+        """name, and here (it may be acted on), of the machines that run and are governed."""
+        if self.inside:
+            return [{"name": self.inside, "here": True}]
+        names = sorted(path.stem for path in (self.sockets / "exec").glob("*.sock"))
+        return [{"name": n, "here": n == self.machine or n in self.lent} for n in names]
 
     @property
     def _lent(self) -> dict[str, Any]:
         return {"delegation": self.delegation}
 
-    async def run(
-        self, command: str, *, purpose: str = "", profile: str = "", words: str = ""
-    ) -> Result:
+    async def follow(
+        self,
+        command: str,
+        started: job.Started,
+        output: job.Output,
+        *,
+        profile: str = "",
+        words: str = "",
+    ) -> tuple[int, dict[str, Any]]:
         """Runs it, governed; blocks while a human is asked. Cancelling cancels the command.
         words: what the person said that led to it, for the history."""
         options = self._lent | {"session": self.session}
-        if purpose:
-            options["purpose"] = purpose
         if profile:
             options["profile"] = profile
         if words:
             options["words"] = words
+        path = machine_socket(self.machine, self.sockets)
+        try:
+            return await job.follow(path, command, options, started, output)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise machine_missing(self.machine) from error
+
+    async def reads(self, command: str) -> bool:
+        """Whether policy says of it that it only reads, as of anybody's command: a hint."""
+        try:
+            answer = await varlink_async.call(
+                self.sockets / "policy.sock",
+                "org.aios.Policy1.Check",
+                {"command": command, "machine": self.machine},
+            )
+        except (AiosError, OSError):
+            return False
+        return bool(answer["decision"] == "auto_allow")
+
+    async def run(self, command: str, *, purpose: str = "") -> Result:
+        """Runs a look-up of chat's own, governed, without showing it."""
+        options = self._lent | {"session": self.session}
+        if purpose:
+            options["purpose"] = purpose
         try:
             answer = await varlink_async.call(
                 machine_socket(self.machine, self.sockets),

@@ -1,13 +1,18 @@
 """One prompt being answered: the session that records it, the person it acts for, who listens."""
 
-import secrets
-from dataclasses import dataclass
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from aios.chat.event import Emit, Kind, Status
-from aios.chat.person import Person, Result
+from aios.chat.job import STREAMS
+from aios.chat.output import Printed
+from aios.chat.person import Person
 from aios.chat.session import Session
+from aios.confined import blocked
 from aios.errors import (
     AiosError,
     ApprovalRejected,
@@ -15,6 +20,7 @@ from aios.errors import (
     ApprovalWithdrawn,
     Denied,
 )
+from aios.marked import mark
 
 REFUSALS = (Denied, ApprovalRejected, ApprovalTimedOut, ApprovalWithdrawn)
 _SHOWN = (
@@ -26,8 +32,23 @@ BLOCKED = (
     "(It ran with profile read-only, which may be why it failed. If the person wants it, run"
     " it again with profile standard: that needs their approval.)"
 )
-HEAD = TAIL = 6000
+ENDS = 6000
 """Characters kept of each end of a stream, in what a model is shown."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that ran; exit_status None: it was stopped before its end."""
+
+    id: str
+    command: str
+    exit_status: int | None
+    details: Mapping[str, Any]
+    printed: Mapping[str, Printed]
+
+
+def ignored(_text: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -36,32 +57,54 @@ class Turn:
     person: Person
     prompt: str
     emit: Emit
+    ends: int = ENDS
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def show(self, text: str) -> None:
+        """A piece of an answer that `said` will have whole."""
+        self.session.append("shown", text=text, synced=False)
+        await self.emit(Kind.TEXT, {"text": text})
 
     async def say(self, text: str) -> None:
         """An answer that no model wrote: shown, and part of the conversation."""
         self.session.append("said", content=[{"type": "text", "text": text}])
         await self.emit(Kind.TEXT, {"text": text})
 
-    async def run(self, command: str, why: str = "", profile: str = "") -> Result:
-        """Runs a command for the person and shows it; refusals are shown and raised."""
-        place = {"command": command, "machine": self.person.machine}
+    async def run(
+        self,
+        command: str,
+        why: str = "",
+        profile: str = "",
+        machine: str = "",
+        stopped: Callable[[str], None] = ignored,
+    ) -> Ran:
+        """Runs a command for the person and shows what it prints as it comes; refusals are shown
+        and raised. stopped: told what there was of it, when this is cancelled while it runs."""
+        person = self.person.on(machine)
+        place: dict[str, Any] = {
+            "number": next(self._numbers), "command": command, "machine": person.machine,
+        }  # fmt: skip
+        following = _Following(self, place, why)
         await self.emit(Kind.COMMAND, place | {"why": why})
-        started = datetime.now(UTC).isoformat()
         try:
-            result = await self.person.run(command, profile=profile, words=self.prompt)
+            status, details = await person.follow(
+                command, following.started, following.output, profile=profile, words=self.prompt
+            )
         except REFUSALS as error:
-            refusal = {"name": error.name, "message": error.message, "hint": error.hint}
+            refusal: dict[str, Any] = {
+                "name": error.name, "message": error.message, "hint": error.hint,
+            }  # fmt: skip
+            self.session.append("refused", **place, why=why, **refusal)
             await self.emit(Kind.REFUSED, place | refusal)
             raise
-        await self.emit(Kind.OUTPUT, {"stdout": result.stdout, "stderr": result.stderr})
-        details: dict[str, Any] = {k: v for k, v in result.details.items() if k in _SHOWN}
-        ended = {"ended": details["ended"]} if "ended" in details else {}
-        self.session.append(
-            "command", id=details.get("id", ""), command=command, machine=self.person.machine,
-            started_at=started, exit_status=result.exit_status, **ended,
-        )  # fmt: skip
-        await self.emit(Kind.FINISHED, details | {"exit_status": result.exit_status})
-        return result
+        except AiosError as error:
+            await self.emit(Kind.NOTICE, {"text": str(error)})
+            raise
+        except asyncio.CancelledError:
+            if following.id:
+                stopped(described(following.ran(None, {"ended": "cancelled"})))
+            raise
+        return await following.finished(status, details)
 
     def ran_before(self) -> list[dict[str, Any]]:
         """The session's commands, as rows of history."""
@@ -69,41 +112,89 @@ class Turn:
 
     async def run_alone(self, command: str, why: str = "") -> Status:
         """A command that no model waits for: its end is the prompt's."""
+
+        def note(came_of_it: str) -> None:
+            self.session.append("ran", text=f"I ran `{command}`.\n{came_of_it}")
+
         try:
-            result = await self.run(command, why)
+            ran = await self.run(command, why, stopped=note)
         except AiosError as error:
-            self.session.append("ran", text=f"I asked to run `{command}`. {_not_run(error)}")
+            self.session.append(
+                "ran",
+                text=f"I asked to run `{command}`. It did not run, or not to its end: {error}",
+            )
             if isinstance(error, REFUSALS):
                 return Status.DENIED
             raise
-        self.session.append("ran", text=f"I ran `{command}`.\n{described(result)}")
-        return Status.OK if result.exit_status == 0 else Status.FAILED
+        note(described(ran))
+        return Status.OK if ran.exit_status == 0 else Status.FAILED
 
 
-def _not_run(error: AiosError) -> str:
-    return f"It did not run: {error}"
+class _Following:
+    """One command of a prompt, while it runs."""
+
+    def __init__(self, turn: Turn, place: Mapping[str, Any], why: str) -> None:
+        self.id = ""
+        """Empty until it runs."""
+        self._turn = turn
+        self._place = place
+        self._number = {"number": place["number"]}
+        self._why = why
+        self._printed = {stream: Printed(turn.ends) for stream in STREAMS}
+        self._begun = datetime.now(UTC).isoformat()
+
+    def started(self, job: str) -> None:
+        self.id = job
+        self._turn.session.append("started", id=job, **self._place, why=self._why)
+
+    async def output(self, stream: str, text: str) -> None:
+        if show := self._printed[stream].feed(text):
+            self._turn.session.keep_output(self.id, stream, show)
+            await self._turn.emit(Kind.OUTPUT, self._number | {"stream": stream, "text": show})
+
+    def ran(self, status: int | None, details: Mapping[str, Any]) -> Ran:
+        return Ran(self.id, self._place["command"], status, details, self._printed)
+
+    async def finished(self, status: int, given: Mapping[str, Any]) -> Ran:
+        left_out = 0
+        for stream, printed in self._printed.items():
+            if last := printed.last():
+                unseen = printed.left_out - len(last)
+                left_out += unseen
+                piece = {"stream": stream, "text": last, "left_out": unseen}
+                await self._turn.emit(Kind.OUTPUT, self._number | piece)
+        details: dict[str, Any] = {k: v for k, v in given.items() if k in _SHOWN}
+        if left_out:
+            details["truncated"] = left_out
+        if blocked(str(details.get("profile", "")), status, self._printed["stderr"].tail):
+            details["profile_blocked"] = True
+        self._turn.session.append(
+            "command", **self._place, started_at=self._begun, exit_status=status,
+            **{k: details[k] for k in ("id", "ended", "duration_usec", "decision") if k in details},
+        )  # fmt: skip
+        await self._turn.emit(Kind.FINISHED, self._number | details | {"exit_status": status})
+        return self.ran(status, details)
 
 
-def described(result: Result) -> str:
-    """A result as a model reads it: output is data, between marks that it cannot foresee."""
-    mark = f"data-{secrets.token_hex(8)}"
-    ended = str(result.details.get("ended", "exit"))
-    lines = [f"exit status {result.exit_status}" + ("" if ended == "exit" else f" ({ended})")]
-    for name, stream in (("stdout", result.stdout), ("stderr", result.stderr)):
-        if stream:
-            lines += [f"<{mark} stream={name}>", bounded(stream), f"</{mark}>"]
-    if not result.stdout and not result.stderr:
+def described(ran: Ran) -> str:
+    """A command's end as a model reads it: output is data, between marks that it cannot foresee."""
+    marks = mark()
+    ended = str(ran.details.get("ended", "exit"))
+    if ran.exit_status is None:
+        lines = ["It was stopped before its end."]
+    else:
+        reason = "" if ended == "exit" else f" ({ended})"
+        lines = [f"exit status {ran.exit_status}{reason}"]
+    silent = True
+    for stream, printed in ran.printed.items():
+        if printed.total:
+            silent = False
+            reference = f"; `output` has them by id {ran.id}"
+            lines += [f"<{marks} stream={stream}>", printed.for_model(reference), f"</{marks}>"]
+    if silent:
         lines.append("(no output)")
-    if result.details.get("profile_blocked"):
+    if ran.details.get("profile_blocked"):
         lines.append(BLOCKED)
-    if reason := result.details.get("session_unchanged"):
-        lines.append(f"(The directory and variables for the next command are as before: {reason})")
+    if why := ran.details.get("session_unchanged"):
+        lines.append(f"(The directory and variables for the next command are as before: {why})")
     return "\n".join(lines)
-
-
-def bounded(text: str) -> str:
-    """Its head and tail."""
-    left_out = len(text) - HEAD - TAIL
-    if left_out <= 0:
-        return text.rstrip("\n")
-    return f"{text[:HEAD]}\n[… {left_out} characters left out …]\n{text[-TAIL:]}".rstrip("\n")

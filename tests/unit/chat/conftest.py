@@ -49,41 +49,97 @@ class Exec(Interface):
         """What a probe prints."""
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
+        self.jobs: dict[str, asyncio.Task[tuple[int, dict[str, Any]]]] = {}
+        self.running = 0
+        self.most = 0
+        """That ran at once."""
+        self.profile = "read-only"
 
-    async def Run(
+    async def Start(
         self, call: Call, command: str, options: dict[str, Any]
-    ) -> tuple[int, str, str, dict[str, Any]]:
+    ) -> tuple[str, int, int, int]:
         self.options.append(options)
         self.commands.append(command)
         if "forbidden" in command:
             raise Denied("it is forbidden", hint="ask for less")
-        if options.get("purpose") == "probe":
-            return 0, self.names, "", {}
         if command.startswith("apt-get"):
-            return 0, "", "", {}
+            command = "true"
+        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         process = await asyncio.create_subprocess_exec(
             "/bin/bash", "-c", command, start_new_session=True,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.DEVNULL, stdout=out_end, stderr=err_end,
         )  # fmt: skip
+        os.close(out_end)
+        os.close(err_end)
+        job = new_id()
+        self.jobs[job] = asyncio.ensure_future(self._follow(call, job, command, options, process))
         self.started.set()
-        try:
-            out, err = await process.communicate()
-        except asyncio.CancelledError:
+        return job, os.open(os.devnull, os.O_WRONLY), out, err
+
+    async def _follow(
+        self, call: Call, job: str, command: str, options: dict[str, Any], process: Any
+    ) -> tuple[int, dict[str, Any]]:
+        gone = asyncio.ensure_future(call.gone.wait())
+        end = asyncio.ensure_future(process.wait())
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.wait([gone, end], return_when=asyncio.FIRST_COMPLETED)
+        self.running -= 1
+        if not end.done():
             os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
             self.cancelled.set()
-            raise
-        row = {
-            "id": new_id(), "command": command, "machine": MACHINE, "user": "root",
-            "session": options.get("session", ""), "exit_status": process.returncode or 0,
-            "started_at": datetime.now(UTC).isoformat(), "ended": "exit",
-            "action": "install" if "install" in command else "read",
-            "objects": command.split()[-1:] if "install" in command else [],
-            "purpose": options.get("purpose", ""),
+        status = await end
+        gone.cancel()
+        self.rows.insert(0, _row(job, command, status, options))
+        return status, {
+            "id": job, "decision": "auto_allow", "profile": self.profile, "duration_usec": 5,
+            "ended": "exit",
         }  # fmt: skip
-        self.rows.insert(0, row)
-        details = {"id": row["id"], "decision": "auto_allow", "duration_usec": 5, "ended": "exit"}
-        return process.returncode or 0, out.decode(), err.decode(), details
+
+    async def Run(
+        self, call: Call, command: str, options: dict[str, Any]
+    ) -> tuple[int, str, str, dict[str, Any]]:
+        """Probes alone come by it."""
+        self.options.append(options)
+        self.commands.append(command)
+        if "forbidden" in command:
+            raise Denied("it is forbidden", hint="ask for less")
+        return 0, self.names, "", {}
+
+
+def _row(job: str, command: str, status: int, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": job, "command": command, "machine": MACHINE, "user": "root",
+        "session": options.get("session", ""), "exit_status": status,
+        "started_at": datetime.now(UTC).isoformat(), "ended": "exit",
+        "action": "install" if "install" in command else "read",
+        "objects": command.split()[-1:] if "install" in command else [],
+        "purpose": options.get("purpose", ""),
+    }  # fmt: skip
+
+
+class Job(Interface):
+    NAME = "org.aios.Exec1.Job"
+    PATH = "/org/aios/Exec1/job"
+    CHILDREN = True
+
+    def __init__(self, executor: Exec) -> None:
+        super().__init__()
+        self._exec = executor
+
+    def has(self, object_id: str, caller: Caller) -> bool:
+        return object_id in self._exec.jobs
+
+    async def Wait(self, call: Call) -> tuple[int, dict[str, Any]]:
+        return await asyncio.shield(self._exec.jobs[call.object_id])
+
+
+class Policy(Interface):
+    NAME = "org.aios.Policy1"
+    PATH = "/org/aios/Policy1"
+
+    async def Check(self, call: Call, command: str, machine: str) -> tuple[str, dict[str, Any]]:
+        return ("notify" if "touch" in command else "auto_allow"), {}
 
 
 class Memory(Interface):
@@ -132,9 +188,17 @@ class World:
     settings: dict[str, Any]
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     caller: Caller = ROOT
+    more: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def emit(self, kind: Kind, data: dict[str, Any]) -> None:
         self.events.append((str(kind), data))
+        self.more.set()
+
+    async def until(self, kind: str) -> None:
+        """One of this kind was seen."""
+        while not self.seen(kind):
+            self.more.clear()
+            await self.more.wait()
 
     async def ask(self, session: str, prompt: str) -> Status:
         """One prompt; `events` are its alone."""
@@ -147,15 +211,22 @@ class World:
     def seen(self, kind: str) -> list[dict[str, Any]]:
         return [data for found, data in self.events if found == kind]
 
+    def printed(self) -> dict[str, str]:
+        """What was shown of all commands' streams."""
+        found = {"stdout": "", "stderr": ""}
+        for data in self.seen("output"):
+            found[data["stream"]] += data["text"]
+        return found
+
     def text(self) -> str:
         return "".join(data["text"] for data in self.seen("text"))
 
 
-async def _serve(path: Path, interface: Interface) -> VarlinkServer:
+async def _serve(path: Path, *interfaces: Interface) -> VarlinkServer:
     async def identify(pid: int, uid: int) -> Caller:
         return Caller(uid=uid, pid=pid)
 
-    server = VarlinkServer([interface], identify, contextlib.nullcontext)
+    server = VarlinkServer(list(interfaces), identify, contextlib.nullcontext)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
     listening.listen()
@@ -183,7 +254,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     (sockets / "exec").mkdir(parents=True)
     executor = Exec()
     memory = Memory(executor)
-    server = await _serve(sockets / "exec" / f"{MACHINE}.sock", executor)
+    servers = [
+        await _serve(sockets / "exec" / f"{MACHINE}.sock", executor, Job(executor)),
+        await _serve(sockets / "policy.sock", Policy()),
+    ]
     settings: dict[str, Any] = {}
 
     def load() -> config.Config:
@@ -193,9 +267,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     store = Store(tmp_path / "sessions")
     chat = Chat(store, _bus(memory), mcp=mcp, load=load, sockets=sockets)
     yield World(chat, executor, memory, tmp_path / "sessions", settings)
-    server.close()
-    for task in list(server.tasks):
-        task.cancel()
+    for server in servers:
+        server.close()
+        for task in list(server.tasks):
+            task.cancel()
 
 
 @pytest.fixture

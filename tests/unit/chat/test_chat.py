@@ -27,12 +27,15 @@ async def test_a_command_runs_without_a_brain(world: Any) -> None:
     assert await world.ask(session, "!echo hello; exit 3") is Status.FAILED
     kinds = [kind for kind, _ in world.events]
     assert kinds == ["command", "output", "finished"]
-    assert world.seen("command") == [{"command": "echo hello; exit 3", "machine": "box", "why": ""}]
-    assert world.seen("output") == [{"stdout": "hello\n", "stderr": ""}]
+    command = {"number": 1, "command": "echo hello; exit 3", "machine": "box", "why": ""}
+    assert world.seen("command") == [command]
+    assert world.seen("output") == [{"number": 1, "stream": "stdout", "text": "hello\n"}]
     assert world.seen("finished")[0]["exit_status"] == 3
     # The history says what the person said.
     said = {"words": "!echo hello; exit 3"}
-    assert world.exec.options == [{"delegation": "a-delegation", "session": session} | said]
+    assert world.exec.options == [
+        {"delegation": "a-delegation", "session": session, "input": False} | said
+    ]
     assert await world.ask(session, "!forbidden") is Status.DENIED
     assert world.seen("refused")[0]["hint"] == "ask for less"
     assert await world.ask(session, "! ") is Status.FAILED
@@ -122,12 +125,14 @@ async def test_a_person_who_goes_takes_the_command_along(world: Any) -> None:
     assert await world.ask(session, "!true") is Status.OK
 
 
-async def test_closing_ends_and_forgets_it(world: Any) -> None:
+async def test_closing_ends_it_and_forgetting_removes_it(world: Any) -> None:
     session = world.open()
     asking = asyncio.ensure_future(world.ask(session, "!sleep 60"))
     await world.exec.started.wait()
     await world.chat.close(world.caller, session)
     assert await asking is Status.INTERRUPTED
+    assert await world.ask(session, "!true") is Status.OK
+    await world.chat.forget(world.caller, session)
     with pytest.raises(NotFound):
         await world.ask(session, "!true")
 

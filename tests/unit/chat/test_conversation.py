@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aios.chat import conversation
-from aios.chat.conversation import LOST, messages
+from aios.chat.conversation import LEFT_OUT, LOST, messages
 from aios.chat.tools import TOOLS
+from aios.errors import ModelUnavailable
 from loopback.rules import check_body
 
 
@@ -56,7 +57,25 @@ def test_a_cut_says_why_there_is_no_result_and_no_answer() -> None:
 
 
 def test_the_newest_exchanges_are_kept_whole() -> None:
-    long = {"type": "prompt", "text": "x" * conversation.MAX_CHARACTERS}
-    found = messages([PROMPT, said(tool("a")), result("a"), long])
+    long = {"type": "prompt", "text": "x" * 6000}
+    found = messages([PROMPT, said(tool("a")), result("a"), long], 2100)
     assert len(found) == 1
     assert found[0]["content"][0]["text"] == long["text"]
+
+
+def test_earlier_results_go_first_where_there_is_no_room() -> None:
+    entries = [PROMPT, said(tool("a")), result("a", "x" * 9000), said(tool("b")), result("b", "y")]
+    found = messages(entries, 500)
+    assert found[2]["content"][0]["content"] == LEFT_OUT
+    assert found[4]["content"][0]["content"] == "y"
+    with pytest.raises(ModelUnavailable, match="can be sent"):
+        messages([{"type": "prompt", "text": "x" * 9000}], 500)
+
+
+def test_what_was_shown_of_an_answer_that_broke_off_was_said() -> None:
+    pieces = [{"type": "shown", "text": text} for text in ("Half ", "of it")]
+    found = messages([PROMPT, *pieces, {"type": "cut", "reason": "it broke off"}, PROMPT])
+    assert [message["role"] for message in found] == ["user", "assistant", "user"]
+    assert found[1]["content"] == [{"type": "text", "text": "Half of it"}]
+    found = messages([PROMPT, *pieces, said({"type": "text", "text": "Half of it."}), PROMPT])
+    assert found[1]["content"] == [{"type": "text", "text": "Half of it."}]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from aios.caller import Caller
-from aios.chat.session import KEEP_SECONDS, Store
+from aios.chat.session import DAY_SECONDS, Store
 from aios.errors import NotAuthorized, NotFound
 
 ME = Caller(uid=1000, pid=1)
@@ -62,9 +62,12 @@ def test_a_log_that_is_torn_from_its_start_is_empty(store: Store, tmp_path: Path
 
 def test_old_sessions_and_drafts_are_swept(store: Store, tmp_path: Path) -> None:
     old, new = store.create(ME, "box"), store.create(ME, "box")
+    old.append("prompt", text="hello")
     log = tmp_path / "sessions" / old.id / "log.jsonl"
-    stamp = log.stat().st_mtime - KEEP_SECONDS - 10
+    stamp = log.stat().st_mtime - 7 * DAY_SECONDS - 10
     os.utime(log, (stamp, stamp))
     (tmp_path / "sessions" / "new-draft").mkdir()
-    store.sweep()
+    store.sweep(8)
+    assert store.has(old.id)
+    store.sweep(7)
     assert [path.name for path in (tmp_path / "sessions").iterdir()] == [new.id]
