@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from aios.client import own_servers, place
@@ -22,7 +23,7 @@ FAILED = 1
 
 def known() -> Servers:
     """The person's own, over those of /etc. Raises ConfigError."""
-    own = servers.load(own_servers.FILE.expanduser())
+    own = servers.load(Path(own_servers.FILE).expanduser())
     return own.over(servers.load(servers.ADMINISTRATOR))
 
 

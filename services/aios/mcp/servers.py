@@ -53,8 +53,8 @@ class Servers:
         """Both; one of ours hides the other's of that name."""
         mine = {*self.known, *self.unusable}
         return Servers(
-            {n: s for n, s in other.known.items() if n not in mine} | dict(self.known),
-            {n: s for n, s in other.unusable.items() if n not in mine} | dict(self.unusable),
+            dict(self.known) | {n: s for n, s in other.known.items() if n not in mine},
+            dict(self.unusable) | {n: s for n, s in other.unusable.items() if n not in mine},
         )
 
 
