@@ -85,7 +85,7 @@ class Admission:
                 user=user, requested_usec=now_usec(), session=session, cwd=cwd,
                 env=env, purpose=request.purpose, words=request.words, start=start,
                 pty=request.pty, detach=request.detach, input=request.input,
-                peer=caller.bus_name,
+                peer=caller.bus_name, asker=caller.uid,
                 output_max=request.limits.output_max or 0, confirm_within_usec=within,
             )
         )  # fmt: skip

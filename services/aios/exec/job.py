@@ -56,6 +56,8 @@ class Job:
     """The caller of Start has its stdin."""
     peer: str = ""
     """The unique bus name of who asked; empty on a socket."""
+    asker: int = -1
+    """The uid of who asked: the person's own, or a service's that asks for them."""
     output_kept: int = 0
     """Bytes kept of each stream."""
     output_max: int = 0

@@ -103,7 +103,9 @@ class Live:
         return await asyncio.shield(self.ended)
 
     def visible(self, caller: Caller) -> bool:
-        return caller.is_root or (caller.uid == self.job.uid and not caller.machine)
+        """For root, the person, and who asked for it on their behalf."""
+        own = caller.uid in (self.job.uid, self.job.asker)
+        return caller.is_root or (own and not caller.machine)
 
     def listed(self) -> dict[str, Any]:
         """As ListJobs shows it."""
