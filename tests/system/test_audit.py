@@ -90,7 +90,7 @@ def test_a_line_for_people_and_the_bytes_for_machines(sandbox: Sandbox) -> None:
     assert all("\\u202e\\x1b[2K'\\necho" in line and "\x1b" not in line for line in lines)
     assert all(len(line) < 400 for line in lines)
     explained = sandbox.sh(f"journalctl -x AIOS_ID={said.details['id']} -o short")
-    assert "A command finished" in explained
+    assert "A command finished on aios with status 0" in explained
     for record in chain(sandbox, said.details["id"]):
         # journalctl writes as numbers what is not printable.
         raw = record["AIOS_COMMAND"]

@@ -58,6 +58,11 @@ def _redacted(text: str) -> str:
     return redact(text)
 
 
+def _struck(*texts: str) -> str:
+    """AIOS_REDACTED."""
+    return "1" if any(_redacted(text) != text for text in texts) else ""
+
+
 @dataclass(frozen=True)
 class Head:
     """The last record. `boot`: whose journal it was the last in; empty: it may not be the last."""
@@ -146,10 +151,10 @@ class Audit:
             raise Internal("a record before the chain's head is known", hint="nothing ran")
         command, now = _redacted(job.command), time.time_ns() // 1000
         more = {
-            "SESSION": job.session, "DECISION": job.decision, "RULE": job.rule,
-            "REASON": job.reason, "PROFILE": job.profile, "CWD": job.cwd, "PURPOSE": job.purpose,
-            "APPROVED_BY": job.approved_by, "REDACTED": "1" if command != job.command else "",
-            **more,
+            "SESSION": job.session, "DECISION": job.decision, "RULE": visible(job.rule),
+            "REASON": visible(job.reason), "PROFILE": job.profile, "CWD": job.cwd,
+            "PURPOSE": job.purpose, "APPROVED_BY": job.approved_by,
+            "REDACTED": _struck(job.command), **more,
         }  # fmt: skip
         fields = {
             "MESSAGE": f"{message}: {shown(command)}",
@@ -189,7 +194,8 @@ class Audit:
     def requested(self, job: Job) -> None:
         self._write(
             job, "requested", MessageId.REQUESTED, journal.LOG_INFO,
-            f"{job.user} asks to run on {job.machine}", WORDS=_redacted(job.words),
+            f"{job.user} asks to run on {job.machine}",
+            WORDS=_redacted(job.words), REDACTED=_struck(job.command, job.words),
         )  # fmt: skip
 
     def pending(self, job: Job, expires_usec: int) -> None:

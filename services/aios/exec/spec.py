@@ -9,6 +9,7 @@ from aios.exec.limits import Limits
 from aios.exec.profile import Name, Profile
 from aios.exec.unit import PRE_EXEC, SLICE, STOP_USEC, Property
 from aios.ids import HOST
+from aios.redact import redact
 from aios.text import visible
 
 MACHINE_USER = "ai"
@@ -91,7 +92,7 @@ class Spec:
             environment |= {"TMPDIR": f"/run/{self.scratch}"}
         environment |= self.env
         return [
-            ("Description", ("s", f"aios: {_short(self.command)}")),
+            ("Description", ("s", f"aios: {_short(redact(self.command))}")),
             ("Type", ("s", "exec")),
             # The command as it was approved: systemd puts values in for ${VAR}, and $$ is its $.
             # Not ExecStartEx with no-env-expand: systemd 252 cannot read that back when it

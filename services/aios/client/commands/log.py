@@ -21,7 +21,7 @@ _ACTIONS = ("show", "stats", "verify", "export")
 
 
 def main(name: str, arguments: Sequence[str]) -> int:
-    given = _parser().parse_args(arguments)
+    given = _parser().parse_args(_joined(arguments))
     if given.action == "verify" and given.file:
         from aios.client import log_verify
 
@@ -49,6 +49,17 @@ def main(name: str, arguments: Sequence[str]) -> int:
     if given.follow:
         return _follow(_wanted(given, limit=0), as_json=given.json)
     return _list(given)
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """`--since -2h` as one word, which argparse takes for two options."""
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] in ("--since", "--until"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _parser() -> ArgumentParser:

@@ -1,0 +1,217 @@
+"""aios log: the record verified, read, counted and exported, over a real journal."""
+
+import json
+from typing import Any
+
+import pytest
+from governed import approve, end, pending, reject, run, run_approved, start, until
+from sandbox import Sandbox
+
+STATE = "/var/lib/aios/exec/aios"
+UNIT = "aios-exec@aios.service"
+
+
+def verify(sandbox: Sandbox, *arguments: str, user: str = "root", input: str = "") -> Any:
+    """(exit status, report of machine aios)"""
+    done = sandbox.run(
+        ["aios", "log", "verify", "--json", *arguments], user=user, input=input, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    reports = {report["machine"]: report for report in json.loads(done.stdout)}
+    return done.returncode, reports["aios"]
+
+
+def log(sandbox: Sandbox, *arguments: str) -> list[dict[str, Any]]:
+    said = sandbox.run(["aios", "log", "--json", *arguments]).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def kinds(report: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(finding["kind"], finding["sequence"]) for finding in report["findings"]]
+
+
+def forge(sandbox: Sandbox, record: dict[str, str], user: str) -> None:
+    lines = "".join(f"{name}={value}\n" for name, value in record.items())
+    sandbox.run(["logger", "--journald"], user=user, input=lines)
+
+
+def test_only_real_records_count(sandbox: Sandbox) -> None:
+    job = run(sandbox, "echo real").details["id"]
+    before, report = verify(sandbox)
+    assert (before, report["findings"]) == (0, [])
+    # What exec wrote, word for word, and something that it did not write, by others.
+    real = sandbox.journal(f"AIOS_ID={job}", "AIOS_EVENT=finished")[0]
+    copy = {k: v for k, v in real.items() if k[0] != "_" and isinstance(v, str)}
+    for user in ("outsider", "root"):
+        forge(sandbox, copy, user)
+        forge(sandbox, {**copy, "AIOS_EVENT": "requested", "AIOS_COMMAND": "forged"}, user)
+    sandbox.run(
+        ["systemd-run", "--quiet", "--wait", "--unit=not-aios-exec@aios.service", "--pipe",
+         "logger", "--journald"],
+        input="".join(f"{name}={value}\n" for name, value in copy.items()),
+    )  # fmt: skip
+    status, after = verify(sandbox)
+    assert (status, after["findings"]) == (0, [])
+    assert (after["count"], after["repeated"]) == (report["count"], report["repeated"])
+    notes = " ".join(after["notes"])
+    assert f"uid {sandbox.sh('id -u outsider')} in" in notes and "uid 0 in" in notes
+    assert all(command["command"] != "forged" for command in log(sandbox, "-n", "0"))
+    shown = json.loads(sandbox.run(["aios", "log", "show", job, "--json"]).stdout)
+    assert [record["AIOS_EVENT"] for record in shown["records"]] == [
+        "requested", "decided", "started", "finished",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_killed_exec_leaves_no_alarm(sandbox: Sandbox, kill: bool) -> None:
+    run(sandbox, "true")
+    if kill:
+        sandbox.run(["systemctl", "kill", "-s", "KILL", UNIT])
+    else:
+        sandbox.run(["systemctl", "stop", UNIT])
+    run(sandbox, "true")
+    status, report = verify(sandbox)
+    assert (status, report["findings"]) == (0, [])
+
+
+def test_an_export_is_checked_elsewhere(sandbox: Sandbox) -> None:
+    run_approved(sandbox, "echo 'é\u202e exported'")
+    lines = sandbox.run(["aios", "log", "export", "-m", "aios"]).stdout.splitlines()
+    status, report = verify(sandbox, "-", user="outsider", input="\n".join(lines))
+    assert (status, report["findings"]) == (0, [])
+    assert report["last"] == max(int(json.loads(line).get("AIOS_SEQUENCE", 0)) for line in lines)
+    middle = len(lines) // 2
+    number = int(json.loads(lines[middle])["AIOS_SEQUENCE"])
+    changed = lines[middle].replace('"AIOS_USER": "', '"AIOS_USER": "not-')
+    for kind, tampered in (
+        ("removed", [*lines[:middle], *lines[middle + 1 :]]),
+        ("changed", [*lines[:middle], changed, *lines[middle + 1 :]]),
+        ("reordered", [*lines[: middle - 3], lines[middle], *lines[middle - 3 : middle],
+                       *lines[middle + 1 :]]),
+    ):  # fmt: skip
+        status, report = verify(sandbox, "-", input="\n".join(tampered))
+        assert (status, kinds(report)) == (1, [(kind, number)])
+    status, report = verify(sandbox, "-", input="\n".join([*lines[:-3], lines[-1]]))
+    assert (status, [kind for kind, _ in kinds(report)]) == (1, ["lost"])
+    nothing = sandbox.run(["aios", "log", "verify", "-"], input="", check=False)
+    assert nothing.returncode == 125
+
+
+def test_what_the_journal_no_longer_keeps_is_anchored(sandbox: Sandbox) -> None:
+    """The journal is rotated and all of it vacuumed: no alarm. The same with the journal's earlier
+    part still there is one; so is an end that is not there."""
+    run(sandbox, "echo before the vacuum")
+    sandbox.run(["systemctl", "stop", UNIT])
+    last = json.loads(sandbox.sh(f"cat {STATE}/audit-head.json"))
+    sandbox.run(["journalctl", "--sync", "--rotate"])
+    sandbox.run(["journalctl", "--vacuum-files=1"])
+    status, report = verify(sandbox)
+    assert (status, report["findings"], report["count"]) == (0, [], 0)
+    assert "older than the journal keeps" in report["notes"][0]
+    run(sandbox, "echo after the vacuum")
+    status, report = verify(sandbox)
+    assert (status, report["findings"]) == (0, [])
+    assert report["first"] == last["sequence"] + 1
+    assert any("anchored at" in note for note in report["notes"])
+    # An anchor of later than the journal's beginning: somebody took out what was before.
+    oldest = int(sandbox.journal("--lines=1")[0]["__REALTIME_TIMESTAMP"])
+    sandbox.run(["systemctl", "stop", UNIT])
+    anchors = sandbox.sh(f"cat {STATE}/anchors.jsonl")
+    anchor = {"sequence": last["sequence"], "hash": last["hash"], "usec": oldest + 10**9}
+    sandbox.run(["tee", "-a", f"{STATE}/anchors.jsonl"], input=json.dumps(anchor) + "\n")
+    status, report = verify(sandbox)
+    assert status == 1 and [kind for kind, _ in kinds(report)] == ["removed"]
+    # Another chain than the one that was anchored, and an end that is not there.
+    head = json.loads(sandbox.sh(f"cat {STATE}/audit-head.json"))
+    for kind, anchor in (
+        ("changed", {**head, "hash": "7" * 64}), ("lost", {**head, "sequence": 10**6}),
+    ):  # fmt: skip
+        line = json.dumps({name: anchor[name] for name in ("sequence", "hash", "usec")})
+        sandbox.run(["tee", f"{STATE}/anchors.jsonl"], input=f"{line}\n")
+        if kind == "changed":
+            sandbox.run(["rm", f"{STATE}/audit-head.json"])
+        status, report = verify(sandbox)
+        assert status == 1 and [found for found, _ in kinds(report)] == [kind]
+    sandbox.run(["tee", f"{STATE}/anchors.jsonl"], input=f"{anchors}\n")
+    sandbox.run(["tee", f"{STATE}/audit-head.json"], input=json.dumps(head))
+    assert verify(sandbox)[0] == 0
+    # Not root's: the chain alone, and it says so.
+    status, report = verify(sandbox, user="me")
+    assert status == 0 and any("root" in note for note in report["notes"])
+
+
+def test_commands_are_found_by_what_is_known_of_them(sandbox: Sandbox) -> None:
+    run(sandbox, "echo Findable", session="S-find")
+    run(sandbox, "rm -rf /")
+    waiting = start(sandbox, "rm -f /var/tmp/unfindable")
+    reject(sandbox, pending(sandbox, "rm -f /var/tmp/unfindable"), "no")
+    end(waiting)
+    found = log(sandbox, "--grep", "findable", "-n", "0")
+    assert {"echo Findable", "rm -f /var/tmp/unfindable"} <= {c["command"] for c in found}
+    assert [c["command"] for c in log(sandbox, "--session", "S-find")] == ["echo Findable"]
+    assert {c["decision"] for c in log(sandbox, "--decision", "deny")} == {"deny"}
+    assert log(sandbox, "--decision", "rejected")[-1]["command"] == "rm -f /var/tmp/unfindable"
+    assert log(sandbox, "--user", "nobody") == log(sandbox, "--machine", "elsewhere") == []
+    assert len(log(sandbox, "--user", "me", "--since", "-1h", "-n", "2")) == 2
+    assert log(sandbox, "--until", "yesterday") == []
+    wrong = sandbox.run(["aios", "log", "--since", "whenever"], check=False)
+    assert wrong.returncode == 2 and "whenever" in wrong.stderr
+    stats = json.loads(sandbox.run(["aios", "log", "stats", "--json"]).stdout)
+    assert stats["refused"]["rm -rf /"] >= 1 and stats["machines"]["aios"] >= 3
+    assert stats["commands"] == len(log(sandbox, "-n", "0"))
+
+
+def test_a_command_from_the_words_to_the_machine(sandbox: Sandbox) -> None:
+    said = run(sandbox, "true; false", words="show me nothing")
+    job = said.details["id"]
+    shown = sandbox.run(["aios", "log", "show", job[-8:].lower()]).stdout
+    for part in ("said: show me nothing", "policy.toml:", "exit status: 1", "In the machine's own",
+                 f"run-aios-{job}.service", said.details["invocation_id"]):  # fmt: skip
+        assert part in shown
+    missing = sandbox.run(["aios", "log", "show", "0" * 26], check=False)
+    assert missing.returncode == 125 and "no command" in missing.stderr
+
+
+def test_follow(sandbox: Sandbox) -> None:
+    run(sandbox, "echo followed-first")
+    with sandbox.popen(["timeout", "60", "aios", "log", "--follow", "--grep", "followed"]) as tail:
+        assert tail.stdout is not None
+        while "followed-first" not in tail.stdout.readline():
+            pass
+        run(sandbox, "echo followed-second")
+        while "followed-second" not in tail.stdout.readline():
+            pass
+        tail.terminate()
+
+
+def test_secrets_are_struck_out(sandbox: Sandbox) -> None:
+    command = "echo --token=hunter2hunter2 https://joe:hunter3hunter3@example.org/"
+    said = run_approved(sandbox, command, words="use password hunter4hunter4: hunter4hunter4")
+    assert "hunter2hunter2" in said.stdout  # it ran as it was
+    job = said.details["id"]
+    records = sandbox.journal("--unit=aios-exec@*", f"AIOS_ID={job}")
+    assert all(record["AIOS_REDACTED"] == "1" for record in records)
+    assert "REDACTED" in records[0]["AIOS_COMMAND"] and "REDACTED" in records[0]["MESSAGE"]
+    assert verify(sandbox)[0] == 0
+    until(lambda: sandbox.sh(f"find {STATE}/history -name '*.json'") == "")
+    everything = sandbox.sh(f"journalctl -o json -a -u 'aios-*' AIOS_ID={job}")
+    theirs = sandbox.sh(f"journalctl -M aios -o json -a --since -5m | grep {job} || true")
+    assert theirs
+    for secret in ("hunter2", "hunter3"):
+        assert secret not in everything + theirs
+    assert "AIOS_REDACTED" not in sandbox.journal(f"AIOS_ID={run(sandbox, 'id').details['id']}")[0]
+
+
+def test_every_kind_of_record_is_explained(sandbox: Sandbox) -> None:
+    """With the record's own values, and without what a command could put there."""
+    command = "rm -f '/var/tmp/\x1b[2K'"
+    waiting = start(sandbox, command)
+    approve(sandbox, until(lambda: pending(sandbox, command)))
+    job = end(waiting).details["id"]
+    said = sandbox.sh(f"journalctl -x --no-pager AIOS_ID={job}")
+    for part in ("A command waits for approval on aios", f"aios approve {job}",
+                 "was approved on aios by me", "finished on aios with status 0",
+                 f"unit run-aios-{job}.service", f"aios log show {job}"):  # fmt: skip
+        assert part in said
+    assert "@" not in said.replace("aios-exec@aios", "").replace("@aios", "")
+    assert "\x1b" not in said
