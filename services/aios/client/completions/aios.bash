@@ -50,6 +50,11 @@ _aios() {
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
         ;;
+    --decision)
+        mapfile -t COMPREPLY < <(compgen -W "auto_allow notify require_approval deny approved
+            rejected expired withdrawn" -- "$current")
+        return
+        ;;
     --profile)
         mapfile -t COMPREPLY < <(compgen -W "read-only standard full" -- "$current")
         return
@@ -90,7 +95,10 @@ _aios() {
     approve | reject) word="$(_aios_requests) --help" ;;
     approvals) word="grants revoke --watch --notify --json --help" ;;
     status) word="--json --help" ;;
-    log) word="-n --json --help" ;;
+    log)
+        word="show stats verify export -n -m --machine -u --user --session --decision --grep
+            --since --until --follow --oneline --verify-key --json --help"
+        ;;
     memory)
         word="search recent list show add stats context preferences"
         word+=" forget export import backup restore verify attachments attach detach"

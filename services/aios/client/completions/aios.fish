@@ -86,3 +86,20 @@ complete -c aios -n "__fish_seen_subcommand_from history" -l everyone
 complete -c aios -n "__fish_seen_subcommand_from approvals" -a 'grants revoke'
 complete -c aios -n "__fish_seen_subcommand_from approvals" -l watch -d 'ask about each as it comes'
 complete -c aios -n "__fish_seen_subcommand_from approvals" -l notify -d 'as desktop notifications'
+set -l log "__fish_seen_subcommand_from log"
+set -l no_log_action "$log; and not __fish_seen_subcommand_from show stats verify export"
+complete -c aios -n "$no_log_action" -a show -d 'all of one command'
+complete -c aios -n "$no_log_action" -a stats -d 'commands, counted'
+complete -c aios -n "$no_log_action" -a verify -d 'whether the record is whole'
+complete -c aios -n "$no_log_action" -a export -d 'records for verify elsewhere'
+complete -c aios -n "$log" -s m -l machine -xa '(__aios_machines)' -d 'only this machine'
+complete -c aios -n "$log" -s u -l user -xa '(__fish_complete_users)' -d "only this person's"
+complete -c aios -n "$log" -l decision -xa 'auto_allow notify require_approval deny approved rejected expired withdrawn'
+complete -c aios -n "$log" -l since -xa 'today yesterday'
+complete -c aios -n "$log" -l until -xa 'today yesterday'
+complete -c aios -n "$log" -l session -x
+complete -c aios -n "$log" -l grep -x
+complete -c aios -n "$log" -s f -l follow -d 'each record as it comes'
+complete -c aios -n "$log" -l oneline -d 'lines'
+complete -c aios -n "$log; and __fish_seen_subcommand_from verify" -l verify-key -x
+complete -c aios -n "$log; and __fish_seen_subcommand_from verify" -F
