@@ -1,21 +1,18 @@
 """A job whose streams are ours, until it ends."""
 
-import os
-import signal
-import sys
-import time
-from contextlib import ExitStack
-from functools import partial
+from __future__ import annotations
 
-from aios.client import screen, streams
-from aios.client.answer import BLOCKED
+import os
+import sys
+
+from aios.client import streams
 from aios.client.job import STOPPING, End, Ends, Job, Left, ends, follow
+from aios.client.lean import signals
 from aios.client.streams import Screen, Stream, Tail, copy
-from aios.client.terminal import seconds
 from aios.client.varlink import Connection, Reply, close_all
 from aios.client.wakeup import Wakeup
 
-BROKEN_PIPE = 128 + signal.SIGPIPE
+BROKEN_PIPE = 128 + signals.SIGPIPE
 
 
 def run(
@@ -24,8 +21,7 @@ def run(
     """After Start: the job's exit status. Of a detached one the id is printed. guarded: its id is
     needed before it ends."""
     job = Job(path, str(reply.parameters["job"]), call)
-    with ExitStack() as stack:
-        stack.callback(job.close)
+    try:
         job_ends = ends(reply)
         if detach:
             close_all(job_ends)
@@ -34,6 +30,8 @@ def run(
         if guarded:
             print(f"aios: to keep what it does: aios confirm {job.id}", file=sys.stderr, flush=True)
         return live(job, job_ends, pty=pty, stops=True)
+    finally:
+        job.close()
 
 
 def live(job: Job, job_ends: Ends, *, pty: bool, stops: bool) -> int:
@@ -53,6 +51,8 @@ def live(job: Job, job_ends: Ends, *, pty: bool, stops: bool) -> int:
             raise stream.error
     say(end)
     if end.status and end.details.get("profile") == "read-only" and _blocked(tail.last):
+        from aios.client.answer import BLOCKED
+
         print(f"aios: {BLOCKED}", file=sys.stderr)
     if any(stream.broken for stream in moved):
         return BROKEN_PIPE
@@ -62,6 +62,10 @@ def live(job: Job, job_ends: Ends, *, pty: bool, stops: bool) -> int:
 def say(end: End) -> None:
     """What its exit status does not."""
     if by := end.details.get("confirm_by_usec"):
+        import time
+
+        from aios.client.terminal import seconds
+
         left = seconds(max(by - time.time() * 1e6, 0))
         print(
             f"aios: undone in {left} unless somebody says: aios confirm {end.details['id']}",
@@ -95,7 +99,7 @@ def _on_pipes(job: Job, job_ends: Ends, tail: Tail, *, stops: bool) -> tuple[End
     with Wakeup(STOPPING) as wakeup:
         inputs = []
         # In the background a terminal is not ours to read: we would be stopped.
-        if stops and (screen.is_ours() or not sys.stdin.isatty()):
+        if stops and (not sys.stdin.isatty() or _is_ours()):
             inputs.append(Stream(0, job_ends.stdin, own=job_ends.stdin))
         else:
             os.close(job_ends.stdin)
@@ -105,18 +109,24 @@ def _on_pipes(job: Job, job_ends: Ends, tail: Tail, *, stops: bool) -> tuple[End
         return follow(job, outputs, wakeup, stops=stops), outputs
 
 
+def _is_ours() -> bool:
+    from aios.client import screen
+
+    return screen.is_ours()
+
+
 def _on_terminal(job: Job, job_ends: Ends) -> tuple[End, list[Stream]]:
+    from aios.client import screen
+
+    def resized() -> None:
+        job.resize(*screen.size())
+
     output = Screen(job_ends.stdout, 1)
     typed = Stream(0, job_ends.stdin, own=job_ends.stdin, move=copy)
     os.close(job_ends.stderr)
     sys.stdout.flush()
-    with Wakeup([*STOPPING, signal.SIGWINCH]) as wakeup, screen.raw():
+    with Wakeup([*STOPPING, signals.SIGWINCH]) as wakeup, screen.raw():
         output.done = wakeup.poke
-        job.resize(*screen.size())
+        resized()
         streams.start([typed, output])
-        resized = partial(_resize, job)
         return follow(job, [output], wakeup, resized=resized), [output]
-
-
-def _resize(job: Job) -> None:
-    job.resize(*screen.size())

@@ -4,35 +4,47 @@ The service keeps what it was given, so this is done once for each change of the
 ever stops what the person wanted to do.
 """
 
-import contextlib
+# ruff: noqa: SIM105, PTH103, PTH105, PTH111, PTH116, PTH118, PTH120, PTH123 - those imports take longer than a command
+
+from __future__ import annotations
+
 import os
 import stat
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from aios.client import place
 from aios.client.varlink import UNAVAILABLE, ClientError
 from aios.text import visible
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_BYTES = 64 * 1024
 SECONDS = 10.0
 
 
-@dataclass(frozen=True)
 class Handed:
-    name: str
-    """Of our note of what the service was told last."""
-    what: str
-    """For a person."""
-    file: Path
-    kept: Path
-    """The service's directory. Another one there is another installation, which knows nothing."""
-    read: Callable[[str], str]
-    """What of the file's text is the service's business."""
-    tell: Callable[[str], None]
-    """"" where there is no file. Raises ClientError."""
+    """name: of our note of what the service was told last. what: for a person. file: from ~ on.
+    kept: the service's directory; another one there is another installation, which knows nothing.
+    read: what of the file's text is the service's business. tell: gets "" where there is no file,
+    and raises ClientError. (No pathlib: this comes before every command.)"""
+
+    def __init__(
+        self,
+        name: str,
+        what: str,
+        file: str,
+        kept: str,
+        read: Callable[[str], str],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.name = name
+        self.what = what
+        self.file = file
+        self.kept = kept
+        self.read = read
+        self.tell = tell
 
     def over(self) -> None:
         """Tells the service about the file if it has changed since it was last told."""
@@ -44,7 +56,7 @@ class Handed:
             if mark == before or (status is None and not before):
                 return
             self.tell("" if status is None else self.read(_text(file)))
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
             self._warn(f"{self.file}: {error}")
         except UnicodeDecodeError:
             self._warn(f"{self.file}:1: no UTF-8 text")
@@ -55,11 +67,11 @@ class Handed:
         else:
             self._note(mark)
 
-    def _look(self) -> tuple[Path, os.stat_result | None]:
+    def _look(self) -> tuple[str, os.stat_result | None]:
         """None where there is no file, or it is somebody else's: sudo keeps HOME."""
-        file = self.file.expanduser()
+        file = os.path.expanduser(self.file)
         try:
-            status = file.stat()
+            status = os.stat(file)
         except FileNotFoundError:
             return file, None
         ours = status.st_uid == os.getuid() and stat.S_ISREG(status.st_mode)
@@ -67,34 +79,40 @@ class Handed:
 
     def _mark(self, status: os.stat_result | None) -> str:
         about = [] if status is None else [status.st_ino, status.st_mtime_ns, status.st_size]
-        with contextlib.suppress(OSError):
-            about.append(self.kept.stat().st_ino)
+        try:
+            about.append(os.stat(self.kept).st_ino)
+        except OSError:
+            pass
         return " ".join(str(each) for each in about) + "\n"
 
     @property
-    def _state(self) -> Path:
+    def _state(self) -> str:
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-        return Path(state).expanduser() / "aios" / self.name
+        return os.path.join(os.path.expanduser(state), "aios", self.name)
 
     def _told(self) -> str:
         try:
-            return self._state.read_text()
-        except (OSError, RuntimeError, UnicodeDecodeError):
+            with open(self._state) as note:
+                return note.read()
+        except (OSError, UnicodeDecodeError):
             return ""
 
     def _note(self, mark: str) -> None:
         """Where that cannot be kept, the service is told again every time."""
-        with contextlib.suppress(OSError, RuntimeError):
-            file = self._state
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new = file.with_name(f"{self.name}.{os.getpid()}")
-            new.write_text(mark)
-            new.replace(file)
+        file = self._state
+        new = f"{file}.{os.getpid()}"
+        try:
+            os.makedirs(os.path.dirname(file), exist_ok=True, mode=0o700)
+            with open(new, "w") as note:
+                note.write(mark)
+            os.replace(new, file)
+        except OSError:
+            pass
 
     def _warn(self, why: str) -> None:
         print(f"aios: {self.what} are not taken: {visible(why)}", file=sys.stderr)
 
 
-def _text(file: Path) -> str:
-    with file.open("rb") as opened:
+def _text(file: str) -> str:
+    with open(file, "rb") as opened:
         return opened.read(MAX_BYTES + 1).decode()

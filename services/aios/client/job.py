@@ -1,27 +1,33 @@
 """A job of an exec service, from the client's side: started or attached to, waited for, stopped."""
 
+from __future__ import annotations
+
 import select
-import signal
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
 
 from aios.client import place
+from aios.client.lean import signals
 from aios.client.streams import Screen, Stream
 from aios.client.varlink import ClientError, Connection, Disconnected, Reply, close_all
-from aios.client.wakeup import Pokes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from aios.client.wakeup import Pokes
 
 JOB = f"{place.EXEC}.Job"
 TIMED_OUT = 124
 MAX_RECONNECTIONS = 10
 """In a row; an exec that goes away more often is not coming back."""
 ASIDE_SECONDS = 10.0
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
 
 
-class End(NamedTuple):
-    exit_status: int
-    details: Mapping[str, Any]
+class End:
+    def __init__(self, exit_status: int, details: Mapping[str, Any]) -> None:
+        self.exit_status = exit_status
+        self.details = details
 
     @property
     def status(self) -> int:
@@ -29,12 +35,16 @@ class End(NamedTuple):
         return TIMED_OUT if self.details.get("ended") == "timeout" else self.exit_status
 
 
-class Ends(NamedTuple):
+class Ends:
     """Our ends of a job's streams. On a terminal all three are that."""
 
-    stdin: int
-    stdout: int
-    stderr: int
+    def __init__(self, stdin: int, stdout: int, stderr: int) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.stdin, self.stdout, self.stderr))
 
 
 class Left(Exception):
@@ -107,10 +117,12 @@ class Job:
         if before := self._asides.pop(method, None):
             before.close()
         # Killed just now: whoever waits for the end is told what there is to tell.
-        with suppress(ClientError):
+        try:
             connection = Connection(self._path, timeout=ASIDE_SECONDS)
             self._asides[method] = connection
             connection.send(f"{JOB}.{method}", {"object": self.id, **parameters})
+        except ClientError:
+            pass
 
     def cancel(self) -> None:
         self._aside("Cancel")
@@ -137,7 +149,7 @@ def follow(
         ready = select.select(watched, [], [])[0]
         if wakeup.fileno() in ready:
             for number in wakeup.read():
-                if number == signal.SIGWINCH:
+                if number == signals.SIGWINCH:
                     resized()
                 elif stopped or not stops:
                     raise Left(number)
@@ -148,6 +160,6 @@ def follow(
             for stream in streams:
                 if isinstance(stream, Screen):
                     stream.ended.set()
-    if stopped in (signal.SIGTERM, signal.SIGHUP):
+    if stopped in (signals.SIGTERM, signals.SIGHUP):
         raise Left(stopped)
     return end

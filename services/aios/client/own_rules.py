@@ -1,13 +1,10 @@
 """A person's own rules, [permissions] of ~/.config/syui/ai/config.toml, handed to policy."""
 
-import contextlib
-from pathlib import Path
-
 from aios.client import place
 from aios.client.handing_over import SECONDS, Handed
 
-FILE = Path("~/.config/syui/ai/config.toml")
-KEPT = Path("/var/lib/aios/policy")
+FILE = "~/.config/syui/ai/config.toml"
+KEPT = "/var/lib/aios/policy"
 
 
 def hand_over() -> None:
@@ -20,10 +17,11 @@ def _permissions(text: str) -> str:
     name the right one."""
     import tomllib
 
-    with contextlib.suppress(tomllib.TOMLDecodeError, RecursionError):
-        if "permissions" not in tomllib.loads(text):
-            return ""
-    return text
+    try:
+        said = "permissions" in tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+    return text if said else ""
 
 
 def _tell(text: str) -> None:

@@ -1,13 +1,11 @@
 """A person's MCP servers, ~/.config/syui/ai/mcp.json, handed to chat, which starts them in machines
 when a model asks for one of their tools."""
 
-from pathlib import Path
-
 from aios.client import place
 from aios.client.handing_over import SECONDS, Handed
 
-FILE = Path("~/.config/syui/ai/mcp.json")
-KEPT = Path("/var/lib/aios/chat")
+FILE = "~/.config/syui/ai/mcp.json"
+KEPT = "/var/lib/aios/chat"
 
 
 def hand_over() -> None:

@@ -1,10 +1,17 @@
 """Where this client runs, and which sockets are there: on the host, or in a machine, to which the
 host shows three of them."""
 
-from pathlib import Path
-from typing import Any
+# ruff: noqa: PTH110, PTH112 - those imports take longer than a command
+
+from __future__ import annotations
+
+import os
 
 from aios.client.varlink import ERROR_PREFIX, ClientError, Connection, Disconnected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 RUNTIME = "/run/aios"
 DEFAULT_MACHINE = "aios"
@@ -17,8 +24,9 @@ EXEC = "org.aios.Exec1"
 
 def in_machine() -> bool:
     """The host's own directory also holds exec/ and machine/."""
-    directory = Path(RUNTIME)
-    return directory.is_dir() and not any((directory / own).exists() for own in ("exec", "machine"))
+    return os.path.isdir(RUNTIME) and not any(
+        os.path.exists(f"{RUNTIME}/{own}") for own in ("exec", "machine")
+    )
 
 
 def default_machine() -> str:
@@ -38,7 +46,7 @@ def socket_path(service: str) -> str:
 
 def exec_socket(machine: str) -> str:
     path = f"{RUNTIME}/exec/{machine}.sock"
-    if "/" in machine or "\0" in machine or not Path(path).exists():
+    if "/" in machine or "\0" in machine or not os.path.exists(path):
         raise ClientError(
             ERROR_PREFIX + "NoSuchMachine",
             f"no machine {machine!r} is under aios here",

@@ -4,23 +4,28 @@ One thread for each blocks as its streams do: standard streams are shared with w
 and making them non-blocking would make them so for everybody.
 """
 
-import contextlib
+# ruff: noqa: SIM105 - those imports take longer than a command
+
+from __future__ import annotations
+
 import errno
-import fcntl
 import os
 import select
-import signal
 import stat
-import threading
-from collections.abc import Callable, Iterable
+
+from aios.client.lean import Event, Thread, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Move = Callable[[int, int], int]
+    """(source, target) → bytes moved; 0 at the end of source."""
 
 CHUNK = 1024 * 1024
 _READ = 64 * 1024
 _TAIL = 4096
 _HUNG_UP_SECONDS = 0.1
-
-Move = Callable[[int, int], int]
-"""(source, target) → bytes moved; 0 at the end of source."""
 
 
 def copy(source: int, target: int) -> int:
@@ -43,8 +48,12 @@ def fastest(source: int, target: int) -> Move:
 
 def widen(descriptor: int) -> None:
     """Fewer, larger moves. What is no pipe, or may grow no more, stays as it is."""
-    with contextlib.suppress(OSError):
+    import fcntl
+
+    try:
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK)
+    except OSError:
+        pass
 
 
 def write_all(target: int, data: bytes) -> None:
@@ -69,12 +78,11 @@ class Tail:
         return len(data)
 
 
-class Stream(threading.Thread):
+class Stream(Thread):
     """Moves what comes from `source` to `target` until either ends. `own`, one of them, is closed
     then, which is how the other side learns of it; `done` is called."""
 
     def __init__(self, source: int, target: int, *, own: int, move: Move | None = None) -> None:
-        super().__init__(daemon=True)
         self._source, self._sink, self._own = source, target, own
         self._move = move or fastest(source, target)
         self.done: Callable[[], None] = lambda: None
@@ -116,7 +124,7 @@ class Screen(Stream):
 
     def __init__(self, source: int, target: int) -> None:
         super().__init__(source, target, own=source, move=copy)
-        self.ended = threading.Event()
+        self.ended = Event()
 
     def _step(self) -> int:
         while True:
@@ -133,9 +141,9 @@ class Screen(Stream):
 
 def start(streams: Iterable[Stream]) -> None:
     """Signals stay the main thread's: one that arrived elsewhere would not wake it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    before = signals.pthread_sigmask(signals.SIG_BLOCK, signals.valid_signals())
     try:
         for stream in streams:
             stream.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signals.pthread_sigmask(signals.SIG_SETMASK, before)

@@ -3,13 +3,20 @@
 A connection carries one call at a time; closing it cancels the call.
 """
 
-import array
-import contextlib
-import json
+# ruff: noqa: SIM105 - those imports take longer than a command
+
+from __future__ import annotations
+
 import os
-import socket
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+import sys
+
+from aios.client.lean import dumps, loads, sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
 
 ERROR_PREFIX = "org.aios.Error."
 UNAVAILABLE = ERROR_PREFIX + "Unavailable"
@@ -28,6 +35,8 @@ _STATUS = {
 # What a service may send in one message: exec's two streams, each as text and as base64.
 MAX_REPLY = 64 * 1024 * 1024
 MAX_DESCRIPTORS = 16
+_DESCRIPTOR = 4
+"""Bytes of a descriptor's number in a message."""
 _CHUNK = 256 * 1024
 
 
@@ -50,12 +59,18 @@ class Disconnected(ClientError):
         super().__init__(UNAVAILABLE, f"the service behind {path} went away", "Try again.")
 
 
-class Reply(NamedTuple):
-    continues: bool
-    """More replies to the same call follow."""
-    parameters: dict[str, Any]
-    descriptors: tuple[int, ...] = ()
-    """Those that came with it, for whoever takes the reply to close."""
+class Reply:
+    """continues: more replies to the same call follow. descriptors: those that came with it, for
+    whoever takes the reply to close."""
+
+    __slots__ = ("continues", "descriptors", "parameters")
+
+    def __init__(
+        self, parameters: dict[str, Any], descriptors: tuple[int, ...] = (), *, continues: bool
+    ) -> None:
+        self.continues = continues
+        self.parameters = parameters
+        self.descriptors = descriptors
 
 
 class Connection:
@@ -71,8 +86,8 @@ class Connection:
         self._scanned = 0
         self._descriptors: list[int] = []
         """Of the message that is not whole yet."""
-        flags = socket.SOCK_STREAM | socket.SOCK_CLOEXEC
-        self._socket = connected or socket.socket(socket.AF_UNIX, flags)
+        flags = sockets.SOCK_STREAM | sockets.SOCK_CLOEXEC
+        self._socket = connected or sockets.socket(sockets.AF_UNIX, flags)
         self._socket.settimeout(timeout)
         if connected is not None:
             return
@@ -82,7 +97,7 @@ class Connection:
             self._socket.close()
             raise _unreachable(path, error) from error
 
-    def __enter__(self) -> "Connection":
+    def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,8 +110,10 @@ class Connection:
 
     def hang_up(self) -> None:
         """From another thread: whoever waits here finds it disconnected."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        try:
+            self._socket.shutdown(sockets.SHUT_RDWR)
+        except OSError:
+            pass
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -106,7 +123,7 @@ class Connection:
         if more:
             message["more"] = True
         try:
-            self._socket.sendall(json.dumps(message).encode() + b"\0")
+            self._socket.sendall(dumps(message).encode() + b"\0")
         except TimeoutError as error:
             raise self._silent() from error
         except OSError as error:
@@ -130,13 +147,15 @@ class Connection:
         return self._whole(descriptors)
 
     def _receive(self) -> tuple[bytes, list[int]]:
-        room = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
-        data, ancillary, _, _ = self._socket.recvmsg(_CHUNK, room, socket.MSG_CMSG_CLOEXEC)
-        found = array.array("i")
+        room = sockets.CMSG_SPACE(MAX_DESCRIPTORS * _DESCRIPTOR)
+        data, ancillary, _, _ = self._socket.recvmsg(_CHUNK, room, sockets.MSG_CMSG_CLOEXEC)
+        found = []
         for level, kind, rights in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                found.frombytes(rights[: len(rights) - len(rights) % found.itemsize])
-        return data, list(found)
+            if (level, kind) == (sockets.SOL_SOCKET, sockets.SCM_RIGHTS):
+                for at in range(0, len(rights) - _DESCRIPTOR + 1, _DESCRIPTOR):
+                    number = rights[at : at + _DESCRIPTOR]
+                    found.append(int.from_bytes(number, sys.byteorder))
+        return data, found
 
     def _whole(self, descriptors: list[int]) -> list[Reply]:
         """What the kernel gives at once ends behind bytes that came with descriptors: those belong
@@ -186,13 +205,15 @@ class Connection:
 
 def close_all(descriptors: Iterable[int]) -> None:
     for fd in descriptors:
-        with contextlib.suppress(OSError):
+        try:
             os.close(fd)
+        except OSError:
+            pass
 
 
 def _reply(message: bytes, path: str, descriptors: tuple[int, ...]) -> Reply:
     try:
-        content = json.loads(message)
+        content = loads(message.decode())
         parameters = content.get("parameters") or {}
         if not isinstance(parameters, dict):
             raise TypeError
@@ -200,7 +221,7 @@ def _reply(message: bytes, path: str, descriptors: tuple[int, ...]) -> Reply:
         raise ClientError(UNAVAILABLE, f"what answers at {path} does not speak Varlink") from error
     name = content.get("error")
     if name is None:
-        return Reply(content.get("continues") is True, parameters, descriptors)
+        return Reply(parameters, descriptors, continues=content.get("continues") is True)
     if "message" in parameters:
         raise ClientError(str(name), str(parameters["message"]), str(parameters.get("hint", "")))
     # One of the protocol's own errors: it carries a name of something instead of a message.

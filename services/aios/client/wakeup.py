@@ -1,11 +1,18 @@
 """Signals, and whatever else happens meanwhile, as something to select on."""
 
-import contextlib
+# ruff: noqa: SIM105 - those imports take longer than a command
+
+from __future__ import annotations
+
 import os
-import signal
-from collections.abc import Iterable
-from types import TracebackType
-from typing import Any
+
+from aios.client.lean import signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Any
 
 
 class Pokes:
@@ -20,32 +27,35 @@ class Pokes:
 
     def poke(self, number: int = 0) -> None:
         """A signal, or 0: something else has happened."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             os.write(self._writer, bytes([number]))
+        except BlockingIOError:
+            pass
 
-    def read(self) -> list[signal.Signals]:
+    def read(self) -> list[int]:
         """The signals among what came."""
-        with contextlib.suppress(BlockingIOError):
-            return [signal.Signals(byte) for byte in os.read(self._reader, 4096) if byte]
-        return []
+        try:
+            return [byte for byte in os.read(self._reader, 4096) if byte]
+        except BlockingIOError:
+            return []
 
 
 class Wakeup(Pokes):
     """While it is entered (in the main thread), these signals do nothing but poke it."""
 
-    def __init__(self, signals: Iterable[signal.Signals]) -> None:
+    def __init__(self, numbers: Iterable[int]) -> None:
         super().__init__()
-        self._signals = tuple(signals)
-        self._before: dict[signal.Signals, Any] = {}
+        self._numbers = tuple(numbers)
+        self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> "Wakeup":
-        self._old = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        for number in self._signals:
-            before = signal.getsignal(number)
+    def __enter__(self) -> Wakeup:
+        self._old = signals.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in self._numbers:
+            before = signals.getsignal(number)
             # nohup, and what a shell starts with & and no job control: it stays ignored.
-            if before != signal.SIG_IGN:
+            if before != signals.SIG_IGN:
                 self._before[number] = before
-                signal.signal(number, lambda _number, _frame: None)
+                signals.signal(number, lambda _number, _frame: None)
         return self
 
     def __exit__(
@@ -55,5 +65,5 @@ class Wakeup(Pokes):
         trace: TracebackType | None,
     ) -> None:
         for number, before in self._before.items():
-            signal.signal(number, before)
-        signal.set_wakeup_fd(self._old)
+            signals.signal(number, before)
+        signals.set_wakeup_fd(self._old)

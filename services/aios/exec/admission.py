@@ -114,6 +114,9 @@ class Admission:
             state = ""
             if answer.decision == PENDING:
                 self.audit.pending(job, answer.expires_usec)
+                if live.told is not None:
+                    with contextlib.suppress(ConnectionError):  # who leaves is seen to elsewhere
+                        await live.told({"pending": job.id})
                 state, answer = await self._wait(job, resolved, answer)
             if answer.decision != "deny" and state in ("", "approved"):
                 require_bound(job, answer)

@@ -30,14 +30,14 @@ class Exec1(Interface):
     async def Run(
         self, call: Call, command: str, options: dict[str, Any]
     ) -> tuple[int, str, str, dict[str, Any]]:
-        outcome = await self._runner.run(call.caller, request.read(command, options))
+        outcome = await self._runner.run(call.caller, request.read(command, options), call.event)
         return outcome.exit_status, outcome.stdout, outcome.stderr, outcome.details
 
     async def Start(
         self, call: Call, command: str, options: dict[str, Any]
     ) -> tuple[str, int, int, int]:
         wanted = request.read(command, options, start=True)
-        job, ends = await self._runner.start(call.caller, wanted, call.gone)
+        job, ends = await self._runner.start(call.caller, wanted, call.gone, call.event)
         return job, *ends
 
     async def Attach(self, call: Call, id: str) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +19,9 @@ KEEP_SECONDS = 60
 """How long the answer of a job of Start is kept after its end, or after a detached one's output has
 been read, which is kept until then, at most KEEP_UNREAD_SECONDS."""
 KEEP_UNREAD_SECONDS = 7 * 24 * 3600
+
+
+Told = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class State(StrEnum):
@@ -48,6 +52,8 @@ class Live:
         for future in (self.begun, self.ended):
             # Whoever waits gets the error; nobody has to.
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self.told: Told | None = None
+        """Tells its caller what is known before its end."""
         self.asked = asyncio.Event()
         """Somebody waits for its end, or has."""
         self.cause: Ended | None = None

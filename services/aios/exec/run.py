@@ -17,7 +17,7 @@ from aios.exec.admission import Admission
 from aios.exec.attachment import Ends, attach
 from aios.exec.execution import Execution
 from aios.exec.job import Job, Step
-from aios.exec.live import Live
+from aios.exec.live import Live, Told
 from aios.exec.outcome import Outcome, outcome
 from aios.exec.queue import Slots
 from aios.exec.recover import Recovery
@@ -43,10 +43,10 @@ class Runner:
     """Called at the end of a job of Start that was asked for on the bus."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def run(self, caller: Caller, request: Request) -> Outcome:
+    async def run(self, caller: Caller, request: Request, told: Told | None = None) -> Outcome:
         """Raises an AiosError when the command does not run. Cancelled, it stops the command and
-        records that, after it has returned."""
-        live = await self._take_up(caller, request, start=False)
+        records that, after it has returned. `told` gets {"pending": ID} if a human is asked."""
+        live = await self._take_up(caller, request, told, start=False)
         try:
             result = await live.result()
         except asyncio.CancelledError:
@@ -57,11 +57,11 @@ class Runner:
         return outcome(live.job, result, *live.texts)
 
     async def start(
-        self, caller: Caller, request: Request, gone: asyncio.Event
+        self, caller: Caller, request: Request, gone: asyncio.Event, told: Told | None = None
     ) -> tuple[str, Ends]:
         """The job, once it runs, and its streams for the caller. Not detached, it is stopped when
-        the caller has gone."""
-        live = await self._take_up(caller, request, start=True)
+        the caller has gone. `told`: as run's."""
+        live = await self._take_up(caller, request, told, start=True)
         try:
             await asyncio.shield(live.begun)
         except BaseException:
@@ -135,7 +135,9 @@ class Runner:
 
     # The life of a job
 
-    async def _take_up(self, caller: Caller, request: Request, *, start: bool) -> Live:
+    async def _take_up(
+        self, caller: Caller, request: Request, told: Told | None, *, start: bool
+    ) -> Live:
         """The job, requested, on its way to its end."""
         require_caller(caller, request)
         if len(self._tasks) >= MAX_JOBS:
@@ -148,6 +150,7 @@ class Runner:
             with self.admission.not_run(job):
                 raise
         live = Live(job)
+        live.told = told
         self.table.add(live)
         self._keep(live, self._live(live, caller, request))
         return live

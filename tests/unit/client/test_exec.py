@@ -240,6 +240,8 @@ class Approving:
 
     def run(self, peer: Peer, call: dict[str, Any]) -> None:
         self.asked.set()
+        if call["method"].endswith(".Start"):
+            peer.event(pending=ID)
         self.resolved.wait()
         if self.outcome == "approved":
             finish(peer, call)
@@ -287,6 +289,8 @@ def test_who_leaves_takes_the_request_back(serve: Serve) -> None:
 
     def run(peer: Peer, call: dict[str, Any]) -> None:
         asked.set()
+        if call["method"].endswith(".Start"):
+            peer.event(pending=ID)
         told.wait()
         peer.hang_up()
 
@@ -314,6 +318,8 @@ def test_policy_killed_meanwhile(serve: Serve) -> None:
         peer.wait_gone()
 
     def run(peer: Peer, call: dict[str, Any]) -> None:
+        if call["method"].endswith(".Start"):
+            peer.event(pending=ID)
         done.wait()
         finish(peer, call)
 

@@ -1,18 +1,17 @@
 """aios exec: one command, its streams and its exit status; or one on many machines."""
 
-import json
+from __future__ import annotations
+
 import os
-import shlex
 import sys
-from argparse import REMAINDER, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
-from typing import Any
 
 from aios.client import place
-from aios.client.approval import asked
-from aios.client.governed import Delegation, follow
-from aios.client.terminal import Terminal
 from aios.client.varlink import ERROR_PREFIX, ClientError, Connection, Disconnected, Reply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 EPILOG = """\
 Several words are one command with its arguments; one word is a bash command line:
@@ -29,9 +28,26 @@ exit status: the command's; 128+n when signal n ended it; 124 time-out; 3 approv
 126 denied; 125 aios itself failed; of several machines the worst.
 """
 
+_SAFE = frozenset("%+,-./0123456789:=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+
+
+class Given:
+    """The arguments."""
+
+    def __init__(self) -> None:
+        self.machine: list[str] | None = None
+        self.pty = self.detach = self.json = False
+        self.timeout: float | None = None
+        self.confirm_within: float | None = None
+        self.wait_approval: float | None = None
+        self.cwd: str | None = None
+        self.profile: str | None = None
+        self.session: str | None = None
+        self.command: list[str] = []
+
 
 def main(name: str, arguments: Sequence[str]) -> int:
-    given = _parse(arguments)
+    given = _plain(arguments) or _parse(arguments)
     words = given.command[1:] if given.command[:1] == ["--"] else given.command
     command = _command_line(words)
     place.require_host(
@@ -65,24 +81,62 @@ def main(name: str, arguments: Sequence[str]) -> int:
 
 
 def _ask(
-    path: str, machine: str, method: str, command: str, given: Namespace
+    path: str, machine: str, method: str, command: str, given: Given
 ) -> tuple[Connection, Reply]:
     """The answer, and the connection that it came on."""
     # Requests for approval of this very call are told to whoever delegates to its session.
     session = given.session or f"exec-{os.urandom(8).hex()}"
-    waiting = asked(Terminal(), given.wait_approval)
     parameters = {"command": command, "options": {**_options(given), "session": session}}
     call = Connection(path)
     try:
-        with Delegation(session, machine) as delegation:
-            call.send(f"{place.EXEC}.{method}", parameters)
-            return call, follow(call, delegation, waiting, lambda event: None)
+        call.send(f"{place.EXEC}.{method}", parameters, more=True)
+        while True:
+            for reply in call.pull():
+                if not reply.continues:
+                    return call, reply
+                if "pending" in reply.parameters:
+                    return call, _approved(call, session, machine, given)
     except BaseException:
         call.close()
         raise
 
 
-def _parse(arguments: Sequence[str]) -> Namespace:
+def _approved(call: Connection, session: str, machine: str, given: Given) -> Reply:
+    """The answer, which waits for a human."""
+    from aios.client.approval import asked
+    from aios.client.governed import Delegation, follow
+    from aios.client.terminal import Terminal
+
+    waiting = asked(Terminal(), given.wait_approval)
+    with Delegation(session, machine) as delegation:
+        return follow(call, delegation, waiting, lambda event: None)
+
+
+def _plain(arguments: Sequence[str]) -> Given | None:
+    """The arguments where they are as most are; None: `_parse` says what they are."""
+    given = Given()
+    place = 0
+    while place < len(arguments):
+        argument = arguments[place]
+        if not argument.startswith("-") or (argument == "--" and place + 1 < len(arguments)):
+            given.command = list(arguments[place:])
+            return given
+        value = arguments[place + 1] if place + 1 < len(arguments) else "-"
+        if value.startswith("-"):
+            return None
+        if argument in ("-m", "--machine"):
+            given.machine = [*(given.machine or ()), value]
+        elif argument in ("--cwd", "--profile", "--session"):
+            setattr(given, argument[2:], value)
+        else:
+            return None
+        place += 2
+    return None
+
+
+def _parse(arguments: Sequence[str]) -> Given:
+    from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
+
     parser = ArgumentParser(
         prog="aios exec",
         description="Runs one command in a machine, governed and recorded.",
@@ -113,7 +167,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
         "--wait-approval", type=float, metavar="SECONDS", help="do not ask here; wait that long"
     )
     parser.add_argument("command", nargs=REMAINDER, metavar="COMMAND")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(arguments, Given())
     if not given.command or given.command == ["--"]:
         parser.error("no COMMAND")
     for seconds, option in ((given.timeout, "timeout"), (given.confirm_within, "confirm-within")):
@@ -125,7 +179,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
 
 
 def _command_line(words: list[str]) -> str:
-    command = words[0] if len(words) == 1 else shlex.join(words)
+    command = words[0] if len(words) == 1 else " ".join(map(_quoted, words))
     try:
         command.encode()
     except UnicodeEncodeError as error:
@@ -133,7 +187,14 @@ def _command_line(words: list[str]) -> str:
     return command
 
 
-def _options(given: Namespace) -> dict[str, Any]:
+def _quoted(word: str) -> str:
+    """As shlex.quote has it, whose import takes longer."""
+    if word and all(char in _SAFE for char in word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _options(given: Given) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, seconds in (("timeout", given.timeout), ("confirm_within", given.confirm_within)):
         if seconds is not None:
@@ -154,6 +215,8 @@ def _options(given: Namespace) -> dict[str, Any]:
 
 
 def _show(answer: dict[str, Any]) -> int:
+    import json
+
     from aios.client.job import End
 
     print(json.dumps(answer, ensure_ascii=False))
