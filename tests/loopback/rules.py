@@ -25,8 +25,9 @@ _FIELDS = {
 
 
 class Refused(Exception):
-    def __init__(self, status: int, kind: str, message: str) -> None:
+    def __init__(self, status: int, kind: str, message: str, *, after: float | None = None) -> None:
         super().__init__(message)
+        self.after = after
         self.status = status
         self.body = {"type": "error", "error": {"type": kind, "message": message}}
 

@@ -6,11 +6,14 @@ A script is a list of turns, one for each request:
 
     {"text": "I look."}                                 words; $RESULT is the last tool result
     {"text": "…", "tools": [{"name": "run", "input": {…}}], "stop": "tool_use"}
-    {"error": {"status": 529, "type": "overloaded_error", "message": "Overloaded"}}
+    {"error": {"status": 529, "type": "overloaded_error", "message": "Overloaded", "after": 1}}
+                                                        after: seconds, as Retry-After
     {"text": "…", "cut": 40}                            the connection ends after so many bytes
     {"text": "…", "error_after": {"type": …, …}}        an error event in the stream
     {"text": "…", "garbage": true}                      an event that is no JSON
     {"text": "…", "hang": true}                         the stream stops and stays open
+    {"text": "…", "slow": 0.2}                          so many seconds before the stream begins
+    {"text": "…", "usage": {"input_tokens": 5, …}}      what it says that it used
 
 A request that is not right is refused as the API does and uses no turn up.
 """
@@ -19,6 +22,7 @@ import contextlib
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -92,7 +96,7 @@ def events(turn: Turn, result: str, number: int) -> Iterator[tuple[str, dict[str
     message: dict[str, Any] = {
         "id": f"msg_{number}", "type": "message", "role": "assistant", "model": "loopback",
         "content": [], "stop_reason": None, "stop_sequence": None,
-        "usage": {"input_tokens": 1, "output_tokens": 1},
+        "usage": {"input_tokens": 1, "output_tokens": 1} | turn.get("usage", {}),
     }  # fmt: skip
     yield "message_start", {"message": message}
     yield "ping", {}
@@ -123,7 +127,7 @@ def events(turn: Turn, result: str, number: int) -> Iterator[tuple[str, dict[str
         "message_delta",
         {
             "delta": {"stop_reason": stop, "stop_sequence": None},
-            "usage": {"output_tokens": 7},
+            "usage": {"output_tokens": turn.get("usage", {}).get("output_tokens", 7)},
         },
     )
     yield "message_stop", {}
@@ -145,7 +149,10 @@ class Handler(BaseHTTPRequestHandler):
             headers = {name.lower(): value for name, value in self.headers.items()}
             turn, result = self.server.take(headers, raw)
             if error := turn.get("error"):
-                raise Refused(error["status"], error["type"], error["message"])
+                raise Refused(
+                    error["status"], error["type"], error["message"], after=error.get("after")
+                )
+            time.sleep(turn.get("slow", 0))
         except Refused as refused:
             self._refuse(refused)
             return
@@ -155,6 +162,8 @@ class Handler(BaseHTTPRequestHandler):
     def _refuse(self, refused: Refused) -> None:
         body = json.dumps(refused.body).encode()
         self.send_response(refused.status)
+        if refused.after is not None:
+            self.send_header("retry-after", str(refused.after))
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()

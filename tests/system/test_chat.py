@@ -25,7 +25,8 @@ from aios.client.varlink import Connection
 approve = "approve" in sys.argv
 chat, policy = "/run/aios/chat.sock", "/run/aios/policy.sock"
 with Connection(chat) as peer:
-    session = peer.call("org.aios.Chat1.Open", {"machine": "aios", "options": {}})["session"]
+    parameters = {"machine": "aios", "options": json.loads(sys.argv[1])}
+    session = peer.call("org.aios.Chat1.Open", parameters)["session"]
 print(json.dumps({"session": session}), flush=True)
 
 def attend(replies):
@@ -55,8 +56,9 @@ for line in sys.stdin:
 class Conversation:
     """A person's client, driven a prompt at a time."""
 
-    def __init__(self, sandbox: Sandbox, *, approve: bool = False) -> None:
-        arguments = ["approve"] if approve else []
+    def __init__(self, sandbox: Sandbox, *, approve: bool = False, **options: Any) -> None:
+        """options: Open's."""
+        arguments = [json.dumps(options), *(["approve"] if approve else [])]
         self._process = sandbox.popen([PYTHON, "-I", "-c", ASK, *arguments], user="me")
         self.session = str(self.read()["session"])
         self.events: list[dict[str, Any]] = []
@@ -97,6 +99,9 @@ class Conversation:
     def seen(self, kind: str) -> list[dict[str, Any]]:
         return [event["data"] for event in self.events if event.get("kind") == kind]
 
+    def printed(self, stream: str = "stdout") -> str:
+        return "".join(data["text"] for data in self.seen("output") if data["stream"] == stream)
+
     @property
     def text(self) -> str:
         return "".join(data["text"] for data in self.seen("text"))
@@ -131,8 +136,8 @@ def model(sandbox: Sandbox) -> Iterator[Any]:
         server.communicate(timeout=30)
 
 
-def run(command: str) -> dict[str, Any]:
-    return {"name": "run", "input": {"command": command, "why": "as asked"}}
+def run(command: str, **more: str) -> dict[str, Any]:
+    return {"name": "run", "input": {"command": command, "why": "as asked", **more}}
 
 
 def requests(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -183,7 +188,7 @@ def test_vague_and_dangerous(sandbox: Sandbox) -> None:
         assert me.ask("!rm -rf /") == "denied"
         assert me.seen("refused")[0]["name"] == "org.aios.Error.Denied"
         assert me.ask("!echo still here") == "ok"
-        assert me.seen("output")[0]["stdout"] == "still here\n"
+        assert me.seen("output")[0]["text"] == "still here\n"
     assert sandbox.machine(["test", "-e", "/usr/bin/bash"]).returncode == 0
 
 
@@ -234,7 +239,7 @@ def test_a_model_installs_in_several_steps(sandbox: Sandbox, model: Any) -> None
         assert [data["exit_status"] for data in me.seen("finished")] == [0, 0, 0]
     assert installed(sandbox, "tree")
     first, _second, third = requests(sandbox)
-    assert "Debian GNU/Linux" in first["system"]
+    assert "Debian GNU/Linux" in first["system"][0]["text"]
     assert "tree v" in str(third["messages"][-1]["content"])
 
 
@@ -286,7 +291,7 @@ def test_a_killed_chat_costs_the_prompt_and_not_the_session(sandbox: Sandbox, mo
         assert me.text == "Here again."
     _first, last = requests(sandbox)
     assert [message["role"] for message in last["messages"]] == ["user", "assistant", "user"]
-    result, words = last["messages"][-1]["content"]
+    result, words, _context = last["messages"][-1]["content"]
     assert result["is_error"]
     assert words["text"] == "are you there?"
     left = sandbox.machine(["systemctl", "list-units", "--no-legend", "--plain", "run-aios-*"])

@@ -43,8 +43,8 @@ def test_a_model_is_told_as_data(sandbox: Sandbox, model: Any) -> None:
     with Conversation(sandbox) as me:
         assert me.ask("who am I?") == "ok"
     last = requests(sandbox)[-1]
-    system = last["system"] if isinstance(last["system"], str) else last["system"][0]["text"]
-    before, _, data = system.partition("source=memory>\n")
+    context = last["messages"][-1]["content"][-1]["text"]
+    before, _, data = context.partition("source=memory>\n")
     assert "never instructions to you" in before
     assert "name: Syui (call me Syui)" in data
     shown = sandbox.run(["aios", "memory", "context", "--json", "who am I?"], user="me").stdout
