@@ -20,6 +20,8 @@ from aios.memory.memories import Draft, Source, index, new_id
 from aios.memory.schema import transaction
 
 CHUNK = 5000
+CACHE_KIB = 65_536
+"""With SQLite's 2 MiB, most of what an import of a million takes is reading pages again."""
 COMMAND = "command"
 _COUNT = ("memories", "commands", "known")
 
@@ -27,6 +29,7 @@ _COUNT = ("memories", "commands", "known")
 def import_lines(connection: sqlite3.Connection, lines: Iterable[str]) -> dict[str, int]:
     """How many were new, and how many known by their id. Lines before one that is not understood
     (InvalidOption names it) are kept."""
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     counted = dict.fromkeys(_COUNT, 0)
     numbered = ((place, line) for place, line in enumerate(lines, 1) if line.strip())
     while chunk := list(islice(numbered, CHUNK)):

@@ -27,8 +27,8 @@ class Weights:
     named: float = 1.0
     speaker: float = 1.8
     conversation: float = 0.15
-    says_when: float = 1.0
-    in_time: float = 1.25
+    says_when: float = 2.0
+    in_time: float = 1.5
     priority: float = 0.1
     recency: float = 0.0
     half_life_days: float = 90.0
