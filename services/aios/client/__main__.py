@@ -1,9 +1,14 @@
 """`aios`: the prompt, one prompt, or one of the commands below."""
 
 import sys
-from collections.abc import Sequence
 
 from aios import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aios.client.ask import MakeLines
 
 COMMANDS = {
     "plan": "the command that a prompt would become; nothing is run",
@@ -21,6 +26,8 @@ COMMANDS = {
     "mcp": "the same hands for other AIs, and MCP servers for aios",
     "log": "the audit: what was asked for, decided and done",
     "status": "services, machines and sockets",
+    "sessions": "conversations to go on with",
+    "init": "Alt-E in bash, zsh or fish: the line typed becomes a command",
 }
 _MODULES = {
     "approve": "approvals", "reject": "approvals",
@@ -28,28 +35,12 @@ _MODULES = {
 }  # fmt: skip
 _TAKES_MACHINE = {"plan", "exec", "jobs", "attach", "cancel", "policy", "history"}
 
-EPILOG = """\
-Without PROMPT, `[aios] >` opens; when the input is no terminal, each of its lines is a prompt.
-`!COMMAND` as a prompt runs COMMAND without asking a model. `exit` or Ctrl-D leaves, Ctrl-C stops
-an answer. Options come before a command's name; `aios COMMAND --help` says more.
-
-commands:
-{commands}
-
-exit status:
-  0    everything asked for was done
-  1    a command that was run failed, or the answer did
-  2    these arguments are wrong
-  3    an approval was needed and not given
-  4    the prompt was not understood surely enough; nothing was run
-  125  aios itself failed
-  126  policy denies the command
-  130  stopped by Ctrl-C
-  Of several prompts the worst, in the order 0 4 1 3 126 125.
-"""
+_ID = "[0-9A-HJKMNP-TV-Z]{6,26}"
+"""A session's, or the end of one."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None, lines: "MakeLines | None" = None) -> int:
+    """lines: makes the editor of the prompt, where this interpreter has one."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     # The rest imports more than this needs.
     if arguments == ["--version"]:
@@ -60,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         try:
-            return _run(arguments)
+            return _run(arguments, lines)
         finally:
             # Here, where an error in it can still be told.
             sys.stdout.flush()
@@ -101,11 +92,11 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], lines: "MakeLines | None") -> int:
     front, rest = _front(arguments)
     if rest and rest[0] in COMMANDS:
         return _command(rest[0], front, rest[1:])
-    return _prompt(arguments, rest)
+    return _prompt(arguments, rest, lines)
 
 
 def _front(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -119,12 +110,16 @@ def _front(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _command(name: str, front: list[str], arguments: list[str]) -> int:
-    from importlib import import_module
-
     if front and name not in _TAKES_MACHINE:
         raise _usage(f"{front[0]} says nothing to `aios {name}`")
     if name == "exec":
-        _hand_over()
+        from aios.client import own_rules
+        from aios.client.commands import exec
+
+        own_rules.hand_over()
+        return exec.main(name, [*front, *arguments])
+    from importlib import import_module
+
     module = import_module(f"aios.client.commands.{_MODULES.get(name, name)}")
     status: int = module.main(name, [*front, *arguments])
     return status
@@ -135,51 +130,39 @@ def _usage(message: str) -> SystemExit:
     return SystemExit(2)
 
 
-def _prompt(arguments: list[str], rest: list[str]) -> int:
-    import argparse
+def _prompt(arguments: list[str], rest: list[str], lines: "MakeLines | None") -> int:
+    from aios.client import ask
 
-    commands = "\n".join(f"  {name:<10} {what}" for name, what in COMMANDS.items())
-    parser = argparse.ArgumentParser(
-        prog="aios",
-        description="Say what you want; see what will run; it runs in the machine, governed.",
-        epilog=EPILOG.format(commands=commands),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="aios [-m MACHINE] [PROMPT]\n       aios [-m MACHINE] COMMAND …",
-    )
-    parser.add_argument("-m", "--machine", help="the machine that it is about")
-    parser.add_argument(
-        "--wait-approval",
-        type=float,
-        metavar="SECONDS",
-        help="do not ask here; how long somebody may take to approve elsewhere"
-        " (without a terminal: 60)",
-    )
-    parser.add_argument("--version", action="version", version=f"aios {__version__}")
-    parser.add_argument("words", nargs="*", metavar="PROMPT", help=argparse.SUPPRESS)
-    given = parser.parse_intermixed_args(arguments)
+    given = ask.arguments(_joined(arguments), COMMANDS)
     if len(given.words) == 1 and rest and rest[0] == given.words[0]:
         _spelling(rest[0])
+    if lines is None and ask.wants_editor(given):
+        from aios.client import child
 
-    from aios.client import place, prompt
-    from aios.client.approval import asked
-    from aios.client.session import Session
-    from aios.client.terminal import Terminal
-
+        if child.available():
+            return child.run(arguments)
     _hand_over()
-    terminal = Terminal()
-    machine = place.default_machine() if given.machine is None else given.machine
-    session = Session(machine, terminal, lambda: asked(terminal, given.wait_approval))
-    if given.words:
-        return prompt.once(session, " ".join(given.words))
-    if sys.stdin.isatty():
-        return prompt.interactive(session, terminal)
-    return prompt.batch(session, sys.stdin)
+    return ask.main(given, lines)
 
 
 def _hand_over() -> None:
-    from aios.client import own_rules
+    from aios.client import own_rules, own_servers
 
     own_rules.hand_over()
+    own_servers.hand_over()
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """`--resume ID` as `--resume=ID`: without an ID, a prompt may follow."""
+    import re
+
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--resume" and re.fullmatch(_ID, argument):
+            joined[-1] = f"--resume={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _spelling(word: str) -> None:

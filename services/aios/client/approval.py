@@ -2,12 +2,13 @@
 asked: on a terminal with a card, without one by a line that says how to approve elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from aios.client import card, place
+from aios.client import card, explain, place
 from aios.client.terminal import Terminal, keys, read_key
+from aios.client.typed import Lines
 from aios.client.varlink import ERROR_PREFIX, NOT_APPROVED, ClientError
 
 Request = Mapping[str, Any]
@@ -16,9 +17,11 @@ WAIT_SECONDS = 60.0
 WITHDRAW_SECONDS = 5.0
 QUESTION = "  └ run it? [y] yes, once  [n] no"
 FOR_SESSION = "  [s] for this session"
+EDIT = "  [e] edit"
+EXPLAIN = "  [?] explain"
 GRANT_QUESTION = "  └ grant it? [y] yes  [n] back"
-NO = frozenset({"n", "q", "", "\x04", "\x1b"})
-"""End of input, Ctrl-D and Escape among them."""
+NO = frozenset({"n", "q", "", "\x03", "\x04", "\x1b"})
+"""End of input, Ctrl-C, Ctrl-D and Escape among them."""
 
 
 def approve(request_id: str, *, for_session: bool = False) -> None:
@@ -34,8 +37,13 @@ def approve(request_id: str, *, for_session: bool = False) -> None:
         system_bus.policy(bus, "Approve", "sa{sv}", (request_id, typed))
 
 
-def question(request: Request) -> str:
-    return QUESTION + (FOR_SESSION if request.get("grant") else "")
+def question(terminal: Terminal, request: Request, *, edits: bool) -> str:
+    said = QUESTION + (FOR_SESSION if request.get("grant") else "") + (EDIT if edits else "")
+    return _plain(terminal, said + EXPLAIN)
+
+
+def _plain(terminal: Terminal, said: str) -> str:
+    return said.removeprefix("  └ ") if terminal.plain else said
 
 
 def reject(request_id: str, reason: str) -> None:
@@ -48,15 +56,21 @@ class Asked:
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self.refused = False
+        self.instead: list[str] = []
+        """Commands that the person made of refused ones, to be run next."""
+        self.told: Callable[[str, Mapping[str, Any]], None] = lambda _kind, _data: None
+        """Hears of each request and how it ended, besides."""
         self._waiting: dict[str, Request] = {}
 
     def add(self, request: Request) -> None:
         """A request that is told again, after policy was started again, is the same one."""
         if str(request["id"]) not in self._waiting:
             self._waiting[str(request["id"])] = request
+            self.told("approval", request)
             self._present(request)
 
     def resolved(self, outcome: Mapping[str, Any]) -> None:
+        self.told("resolved", outcome)
         request = self._waiting.pop(str(outcome["id"]), None)
         if request is None:
             return
@@ -100,8 +114,14 @@ class AskedHere(Asked):
 
     no = NO
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(
+        self, terminal: Terminal, lines: Lines | None = None, *, why: bool = False
+    ) -> None:
+        """lines: where the command can be edited, which Session asks for next; Ctrl-C is a no then,
+        and not the end. why: somebody reads the reason of a no."""
         super().__init__(terminal)
+        self._lines = lines
+        self._why = why and lines is not None
         self._open = ""
         self._granting = False
         """The question is whether to grant it for the session."""
@@ -115,11 +135,15 @@ class AskedHere(Asked):
 
     def _question(self, request_id: str) -> None:
         self._open, self._granting = request_id, False
-        self._fd = self._stack.enter_context(keys())
+        self._fd = self._stack.enter_context(keys(signals=self._lines is None))
         self._repeat()
 
     def _repeat(self) -> None:
-        self.terminal.ask(GRANT_QUESTION if self._granting else question(self._request))
+        if self._granting:
+            self.terminal.ask(_plain(self.terminal, GRANT_QUESTION))
+        else:
+            edits = self._lines is not None
+            self.terminal.ask(question(self.terminal, self._request, edits=edits))
 
     @property
     def _request(self) -> Request:
@@ -149,10 +173,38 @@ class AskedHere(Asked):
             self._granting = True
             card.show_grant(self.terminal, self._request)
             self._repeat()
+        elif key == "e" and self._lines is not None:
+            self._edit(self._lines)
+        elif key == "?":
+            self.terminal.fresh_line()
+            explain.show(self.terminal, self._request)
+            self._repeat()
         elif key in self.no:
-            self._answer("no")
+            self._answer("no", ask_why=key == "n")
         else:
             self._repeat()
+
+    def _edit(self, lines: Lines) -> None:
+        """The command that is run instead, as a prompt of its own; this one is refused."""
+        request = self._request
+        self._shut()
+        self.terminal.stream("edit\n", aside=True)
+        command = str(request["command"])
+        edited = _line(lines, "  command: ", command)
+        if edited in ("", command):
+            self.terminal.note("  as it was")
+            self._present(request)
+            return
+        try:
+            reject(str(request["id"]), f"the person edited it, and runs this instead: {edited}")
+        except ClientError as error:
+            # It has just ended otherwise, as we shall be told: not both of them.
+            self.terminal.error(error.message, error.hint)
+            return
+        self.instead.append(edited)
+        self._waiting.pop(str(request["id"]), None)
+        self.refused = True
+        self._next()
 
     def _granted(self, key: str) -> None:
         if key == "y":
@@ -162,7 +214,7 @@ class AskedHere(Asked):
             self._granting = False
         self._repeat()
 
-    def _answer(self, words: str, *, for_session: bool = False) -> None:
+    def _answer(self, words: str, *, for_session: bool = False, ask_why: bool = False) -> None:
         request_id, yes = self._open, words != "no"
         # Before polkit's agent may ask for a password: it reads lines.
         self._shut()
@@ -171,7 +223,10 @@ class AskedHere(Asked):
             if yes:
                 approve(request_id, for_session=for_session)
             else:
-                reject(request_id, "no, at the prompt")
+                why = ""
+                if ask_why and self._why and self._lines is not None:
+                    why = _line(self._lines, "    why? (Enter: no reason) ")
+                reject(request_id, why or "no, at the prompt")
         except ClientError as error:
             self.terminal.error(error.message, error.hint)
             if request_id in self._waiting and not error.name.endswith(".NotFound"):
@@ -239,8 +294,19 @@ class AskedElsewhere(Asked):
                 ) from error
 
 
-def asked(terminal: Terminal, wait: float | None) -> Asked:
-    """The person at the terminal, unless there is none, or `wait` says not to ask here."""
+def _line(lines: Lines, label: str, text: str = "") -> str:
+    """Leaving it is leaving it empty."""
+    try:
+        return lines.edit(label, text).strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def asked(
+    terminal: Terminal, wait: float | None, lines: Lines | None = None, *, why: bool = False
+) -> Asked:
+    """The person at the terminal, unless there is none, or `wait` says not to ask here. As
+    AskedHere has it."""
     if terminal.has_person and wait is None:
-        return AskedHere(terminal)
+        return AskedHere(terminal, lines, why=why)
     return AskedElsewhere(terminal, WAIT_SECONDS if wait is None else wait)

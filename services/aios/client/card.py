@@ -63,6 +63,11 @@ def show_grant(terminal: Terminal, request: Mapping[str, Any]) -> None:
 
 
 def _card(terminal: Terminal, title: str, rows: list[tuple[str, str]]) -> None:
+    if terminal.plain:
+        terminal.note(title, "yellow")
+        for label, value in rows:
+            terminal.note(f"{label}: {visible(value)}", "")
+        return
     bar = "  │ "
     room = max(terminal.width - len(bar) - _LABEL - 1, 20)
     terminal.note(f"  ┌ {title}", "yellow")

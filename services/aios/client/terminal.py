@@ -5,6 +5,7 @@ import os
 import sys
 import termios
 import tty
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -13,7 +14,8 @@ from typing import TextIO
 from aios.text import visible
 
 _STYLES = {
-    "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36",
+    "bold": "1", "dim": "2", "italic": "3",
+    "red": "31", "green": "32", "yellow": "33", "cyan": "36",
 }  # fmt: skip
 
 
@@ -59,17 +61,24 @@ class Terminal:
     """Answers go to standard output. What is said about them goes there as well when it is a
     terminal, and to standard error when it is not."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False, aside: TextIO | None = None) -> None:
+        """plain: no drawing and nothing written over, words instead of symbols, for a screen
+        reader. aside: where what is said about answers goes."""
+        self.plain = plain
         for stream in (sys.stdout, sys.stderr):
             # A locale without ✓ shall not end the answer.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         self.out: TextIO = sys.stdout
-        self.aside: TextIO = sys.stdout if sys.stdout.isatty() else sys.stderr
+        self.aside: TextIO = aside or (sys.stdout if sys.stdout.isatty() else sys.stderr)
         self.has_person = sys.stdin.isatty() and self.aside.isatty()
         """Somebody is there who can be asked."""
-        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in (None, "dumb")
-        self._colour = {stream: stream.isatty() and not plain for stream in (self.out, self.aside)}
+        dumb = os.environ.get("TERM") in (None, "dumb")
+        grey = plain or dumb or bool(os.environ.get("NO_COLOR"))
+        self._colour = {stream: stream.isatty() and not grey for stream in (self.out, self.aside)}
+        self.draws = self.out.isatty() and self.aside is self.out and not (plain or dumb)
+        """Lines may be written over."""
         self._midline: TextIO | None = None
+        self._passing = False
 
     @property
     def width(self) -> int:
@@ -83,9 +92,49 @@ class Terminal:
         """`text` is escaped already."""
         if not style or not self._colour[on or self.out]:
             return text
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+        codes = ";".join(_STYLES[one] for one in style.split())
+        return f"\x1b[{codes}m{text}\x1b[0m"
+
+    @property
+    def coloured(self) -> bool:
+        return self._colour[self.out]
+
+    def mark(self, *, ok: bool) -> str:
+        if self.plain:
+            return "ok" if ok else "failed"
+        return "✓" if ok else "✗"
+
+    def piece(self, text: str, style: str) -> None:
+        """Of a line whose end comes as a piece of its own, "\\n"."""
+        self._settle()
+        if self._midline not in (None, self.out):
+            self.fresh_line()
+        self.out.write(text if text == "\n" else self.styled(harmless(text), style))
+        self.out.flush()
+        self._midline = None if text == "\n" else self.out
+
+    def passing(self, text: str) -> None:
+        """A line about what goes on, which the next thing written takes the place of."""
+        if not self.draws or self._midline is not None:
+            return
+        room = max(self.width - 1, 1)
+        row, used = "", 0
+        for char in visible(text):
+            used += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+            if used > room:
+                break
+            row += char
+        self.out.write(f"\r{self.styled(row, 'dim')}\x1b[K")
+        self.out.flush()
+        self._passing = True
+
+    def _settle(self) -> None:
+        if self._passing:
+            self._passing = False
+            self.out.write("\r\x1b[K")
 
     def fresh_line(self) -> None:
+        self._settle()
         if self._midline is not None:
             self._midline.write("\n")
             self._midline = None
@@ -94,6 +143,7 @@ class Terminal:
         """A piece of text of any shape; it need not end its line."""
         if not text:
             return
+        self._settle()
         target = self.aside if aside else self.out
         if self._midline not in (None, target):
             self.fresh_line()
@@ -138,13 +188,19 @@ def print_error(message: str, hint: str = "") -> None:
 
 
 @contextmanager
-def keys() -> Iterator[int]:
+def keys(*, signals: bool = True) -> Iterator[int]:
     """Standard input key by key, for the time of one question; its descriptor. What was typed
-    before the question is no answer to it, and is dropped."""
+    before the question is no answer to it, and is dropped.
+
+    signals: Ctrl-C interrupts; otherwise it is a key as others are."""
     fd = sys.stdin.fileno()
     before = termios.tcgetattr(fd)
     try:
         tty.setcbreak(fd, termios.TCSAFLUSH)
+        if not signals:
+            now = termios.tcgetattr(fd)
+            now[3] &= ~termios.ISIG
+            termios.tcsetattr(fd, termios.TCSANOW, now)
         yield fd
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)

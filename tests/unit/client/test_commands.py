@@ -106,7 +106,7 @@ def test_history(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = service.calls[0]["parameters"]["filter"]
     assert wanted.pop("since").startswith("2026-01-31T00:00:00")
     assert wanted == {"limit": 5, "outcome": "failed", "text": "tree"}
-    assert "✗ apt install tree  (aios, me, exit 1, 1 min 5 s)" in capsys.readouterr().out
+    assert f"✗ apt install tree  (aios, me, exit 1, 1 min 5 s, {ID})" in capsys.readouterr().out
 
 
 def test_in_a_machine_some_things_are_the_hosts(

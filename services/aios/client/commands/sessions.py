@@ -1,0 +1,25 @@
+"""aios sessions: one's own conversations, to go on with."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from aios.client import sessions
+from aios.client.terminal import Terminal
+
+
+def main(name: str, arguments: Sequence[str]) -> int:
+    parser = ArgumentParser(
+        prog="aios sessions",
+        description="Your conversations, last used first. `aios --resume ID` goes on with one,"
+        " `aios --continue` with the first.",
+        epilog="exit status: 0; 125 aios itself failed.",
+    )
+    parser.add_argument("--json", action="store_true", help="one list of objects")
+    given = parser.parse_args(arguments)
+    found = sessions.listed()
+    if given.json:
+        print(json.dumps(found))
+    else:
+        sessions.show(Terminal(), found)
+    return 0
