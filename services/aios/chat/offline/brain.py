@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aios.chat.offline.bundles import Bundle, Bundles
+from aios.chat.offline.clauses import clauses
 from aios.chat.offline.compound import split
 from aios.chat.offline.intents import Intent, load_intents
 from aios.chat.offline.lexicon import Lexicon
@@ -24,6 +25,7 @@ from aios.chat.offline.veto import Vetoes
 
 _INSTALLING = ("packages.install", "packages.reinstall", "packages.upgrade-one")
 _LONGEST = 400  # characters; nobody says more in one order
+_MISSPELLED = "that has words that I do not know; is this what you mean?"
 _COMMANDS = re.compile(
     r"^(sudo\s|[a-z][\w.-]*\s+(-[A-Za-z]|--[a-z])|\./|[a-z/]+\s*[|;&]\s*[a-z/]+\s)"
 )
@@ -119,9 +121,20 @@ class Brain:
             return self._grounded(Draft(sentence, refusal=Abstain(veto.reason), how_to=how_to))
         draft = self._understand(sentence)
         understood = draft.readings or draft.compounds
-        if not understood and (kind := self._vetoes.explain(sentence)):
-            draft = replace(draft, refusal=Abstain(kind.reason))
+        if not understood:
+            draft = self._explained(draft)
         return self._grounded(draft)
+
+    def _explained(self, draft: Draft) -> Draft:
+        """Why nothing in it was understood; and what a misspelled order may have meant."""
+        tokens, _ = self._lexicon.unpadded(draft.sentence.tokens)
+        said = " ".join(token.text.lower() for token in tokens or draft.sentence.tokens)
+        if kind := self._vetoes.explain(said):
+            return replace(draft, refusal=Abstain(kind.reason))
+        if meant := self._readings(self._corrected(self._tokens(draft.sentence)[0])):
+            meant_draft = Draft(draft.sentence, tuple(meant))
+            return replace(draft, refusal=Abstain(_MISSPELLED), how_to=meant_draft)
+        return draft
 
     def decide(self, draft: Draft, context: Context) -> Proposal | Question | Abstain:
         if draft.note:
@@ -232,7 +245,10 @@ class Brain:
         readings = tuple(self._readings(tokens))
         if not readings:
             readings = tuple(
-                r for r in self._readings(self._corrected(tokens)) if not r.intent.changes
+                reading
+                for part in (self._corrected(tokens), *clauses(tokens))
+                for reading in self._readings(part)
+                if not reading.intent.changes
             )
         compounds = []
         for parts in split(tokens, self._is_name):

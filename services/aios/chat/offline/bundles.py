@@ -1,8 +1,8 @@
 """Environments: what a request for one installs, as data.
 
-A bundle names what it is for (`names`: with a word like "environment" or "tools" behind it; `alone`:
-that say it by themselves), its packages by distribution, units to start, and commands that show
-afterwards that it works.
+A bundle names what it is for (`names`: with a word like "environment" or "tools" behind it;
+`alone`: that say it by themselves), its packages by distribution, units to start, and commands
+that show afterwards that it works.
 """
 
 import tomllib
@@ -58,13 +58,14 @@ class Bundles:
 def _intent(entry: dict[str, Any], data: dict[str, Any], phrases: PhraseReader) -> Intent:
     if unknown := entry.keys() - {"id", "what", "names", "alone", "packages", "units", "checks"}:
         raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")
+    environment = _either(data["env"])
     given = (("names", "with"), ("alone", "alone"))
     says = tuple(
-        phrases.read(text.replace("NAME", _either(entry[names])).replace("ENV", _either(data["env"])))
+        phrases.read(text.replace("NAME", _either(entry[names])).replace("ENV", environment))
         for names, form in given
         if entry.get(names)
         for text in data[form]
-    )  # fmt: skip
+    )
     units = entry.get("units", {})
     command = {
         distro: _command(distro, entry["packages"][distro], units.get(distro, ()))

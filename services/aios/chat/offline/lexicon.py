@@ -1,6 +1,6 @@
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Lexicon:
     programs: frozenset[str]  # words of phrases that are names, too
     leading: tuple[tuple[str, ...], ...]
     trailing: tuple[tuple[str, ...], ...]
+    slips: dict[str, str]  # usual misspellings
     synonyms: dict[str, str]
     compounds: dict[str, list[tuple[tuple[str, ...], str]]]
     vocabulary: set[str] = field(default_factory=set)  # every word of a phrase
@@ -61,6 +62,7 @@ class Lexicon:
             programs=frozenset(data["programs"]),
             leading=_longest_first(data["leading"]),
             trailing=_longest_first(data["trailing"]),
+            slips={slip: right for right, slips in data["slips"].items() for slip in slips},
             synonyms=synonyms,
             compounds=compounds,
         )
@@ -102,7 +104,7 @@ class Lexicon:
 
     def unpadded(self, tokens: Sequence[Token]) -> tuple[tuple[Token, ...], bool]:
         """Without polite words around the sentence; and whether it was a polite question."""
-        tokens = tuple(tokens)
+        tokens = tuple(map(self._mended, tokens))
         polite = False
         again = True
         while again:
@@ -123,6 +125,10 @@ class Lexicon:
                     tokens, again = tokens[: -len(pad)], True
                     break
         return tokens, polite
+
+    def _mended(self, token: Token) -> Token:
+        right = self.slips.get(token.text.lower()) if token.kind is Kind.WORD else None
+        return replace(token, text=right, word=right) if right else token
 
     def closest(self, word: str) -> str | None:
         """The one word of the phrases that is a slip of the finger away."""
@@ -146,7 +152,9 @@ def _longest_first(pads: Iterable[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def _one_slip(word: str, known: str) -> bool:
-    """One letter left out, added, changed, or two neighbours swapped; never the first."""
+    """One letter left out, added, changed, or two neighbours swapped; the first only swapped."""
+    if word[:2] == known[1::-1] and word[2:] == known[2:]:
+        return True
     if word[0] != known[0] or abs(len(word) - len(known)) > 1:
         return False
     place = next((i for i, (a, b) in enumerate(zip(word, known, strict=False)) if a != b), None)

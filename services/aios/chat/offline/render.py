@@ -45,6 +45,11 @@ def _form(form: str, value: Value, context: Context) -> str:
         return rf"\( {tests} \)" if len(value.items) > 1 else tests
     if form == "containing":
         return shlex.quote(f"*{value.items[0]}*")
+    if form in ("plain", "pattern"):  # for sed, between single quotes; slots.py's terms alone
+        text = value.items[0]
+        if re.search(r"[^\w .:@%,+=-]", text):
+            raise Unrenderable(f"{text} has characters that sed reads otherwise")
+        return text.replace(".", r"\.") if form == "pattern" else text
     if form == "upper":
         return shlex.quote(value.items[0].upper())
     return " ".join(shlex.quote(_no_option(item)) for item in value.items)

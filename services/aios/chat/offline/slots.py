@@ -32,6 +32,11 @@ _INTERFACE = re.compile(
 )
 _ZONE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z_+-]+(/[A-Za-z_]+)?|UTC|utc|GMT")
 _VERSIONED = re.compile(r"[a-z]+\d(\.\d+)+")  # python3.11
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
+_DEVICE = re.compile(r"/dev/[A-Za-z0-9][A-Za-z0-9/._-]{0,100}")
+_LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}(\.[A-Za-z0-9-]+)?|C|C\.UTF-8")
+_FILE_NAME = re.compile(r"\.(log|txt|conf|cfg|ini|csv|json|ya?ml|xml|md|py|html|gz|zip|bak|out)$")
+_TERM = re.compile(r"[\w .:@%,+=-]{1,200}")  # nothing that means something to sed
 _ACTUAL = (Kind.WORD, Kind.DOTTED)
 _SEPARATORS = ("and", "plus")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt])?(?:i?b|ilobytes?|egs?|egabytes?|igs?|igabytes?)?")
@@ -87,6 +92,10 @@ class Slots:
             "topic": self._topic,
             "quoted": self._kind("text", (Kind.QUOTED,), re.compile(r".+")),
             "word": self._word,
+            "term": self._term,
+            "locale": self._kind("locale", (Kind.DOTTED, Kind.WORD), _LOCALE),
+            "account": self._kind("account", (Kind.DOTTED, Kind.WORD), _ACCOUNT),
+            "device": self._kind("path", (Kind.PATH,), _DEVICE),
             "when": self._when,
             "today": self._today,
         }  # fmt: skip
@@ -127,6 +136,7 @@ class Slots:
                 or token.text.isdigit()
                 or not pattern.fullmatch(token.text)
                 or self._reserved(token)
+                or (token.kind is Kind.DOTTED and _FILE_NAME.search(token.text))
             ):
                 return
             low = token.text.lower()
@@ -294,6 +304,12 @@ class Slots:
             Kind.PERIOD,
             Kind.GLOB,
         ) and not self._reserved(token):
+            yield Value("text", (token.text,)), place + 1
+
+    def _term(self, tokens: Tokens, place: int) -> Found:
+        token = tokens[place]
+        said = token.kind in (Kind.WORD, Kind.NUMBER, Kind.DOTTED, Kind.QUOTED, Kind.ADDRESS)
+        if said and _TERM.fullmatch(token.text):
             yield Value("text", (token.text,)), place + 1
 
     def _today(self, tokens: Tokens, place: int) -> Found:

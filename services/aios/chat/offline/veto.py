@@ -33,8 +33,8 @@ class Vetoes:
                 return veto, sentence.plain[match.end() :].strip()
         return None
 
-    def explain(self, sentence: Sentence) -> Veto | None:
-        return next((veto for veto in self.after if veto.patterns.search(sentence.plain)), None)
+    def explain(self, said: str) -> Veto | None:
+        return next((veto for veto in self.after if veto.patterns.search(said)), None)
 
 
 def _veto(entry: dict[str, object]) -> Veto:

@@ -111,7 +111,7 @@ def test_home() -> None:
         ("show memroy usage", "free -h"),
         ("list proccesses", "ps aux"),
         ("instal tree", "apt-get install -y tree"),  # a known way to write it
-        ("resart nginx", None),
+        ("resart nginx", "systemctl restart nginx"),
         ("delte the file x.txt", None),
     ],
 )
