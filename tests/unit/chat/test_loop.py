@@ -1,0 +1,199 @@
+"""The loop: side by side, in order, within bounds; and sessions taken up again."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aios.caller import Caller
+from aios.chat import anthropic_brain
+from aios.chat.chat import NEWEST
+from aios.chat.event import Status
+from aios.errors import InvalidOption, ModelUnavailable, NotAuthorized, NotFound
+
+Start = Callable[..., Any]
+OTHER = Caller(uid=600000, pid=1, machine="box", machine_uid=0)
+
+
+def run(command: str, **more: str) -> dict[str, Any]:
+    return {"name": "run", "input": {"command": command, "why": "to see", **more}}
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anthropic_brain, "PAUSE_SECONDS", 0.001)
+
+
+async def test_what_only_reads_runs_side_by_side_in_the_order_of_the_calls(
+    world: Any, model: Start, tmp_path: Any
+) -> None:
+    pipe = tmp_path / "pipe"
+    server = model(
+        # Neither ends without the other.
+        {"tools": [run(f"mkfifo {pipe}"), run(f"cat {pipe}"), run(f"echo met >{pipe}; echo ok")]},
+        {"text": "They met."},
+    )
+    world.exec.profile = ""
+    assert await world.ask(world.open(), "meet") is Status.OK
+    assert world.exec.most >= 2
+    results = server.requests[1]["messages"][-1]["content"]
+    assert ["met" in block["content"] for block in results] == [False, True, False]
+
+
+@pytest.mark.parametrize("second", ["touch {}", "cd /; echo {}", "export A={}"])
+async def test_what_changes_something_waits_its_turn(
+    world: Any, model: Start, tmp_path: Any, second: str
+) -> None:
+    model(
+        {"tools": [run("echo 1"), run(second.format(tmp_path / "x")), run("echo 3")]},
+        {"text": "In order."},
+    )
+    assert await world.ask(world.open(), "go") is Status.OK
+    assert world.exec.most == 1
+
+
+async def test_tokens_and_money_have_an_end(world: Any, model: Start) -> None:
+    used = {"input_tokens": 1000, "output_tokens": 100, "cache_read_input_tokens": 500}
+    world.settings["model"] = "claude-haiku-4-5"
+    world.settings["max_cost"] = 0.003
+    step = {"tools": [run("echo 1")], "usage": used}
+    server = model(
+        step, {**step, "tools": [run("echo 2")]}, {"text": "Ok."}, model="claude-haiku-4-5"
+    )
+    session = world.open()
+    assert await world.ask(session, "go") is Status.FAILED
+    (usage,) = world.seen("usage")
+    assert usage["input_tokens"] == 2000
+    assert usage["cache_read_tokens"] == 1000
+    assert usage["cost"] == pytest.approx(0.0031)
+    assert "max_cost" in world.seen("notice")[0]["text"]
+    assert await world.ask(session, "and?") is Status.OK
+    assert server.refusals == []
+    (known,) = world.chat.sessions(world.caller)
+    assert known["cost"] > 0.003
+    assert known["tokens"] > 2000
+
+
+async def test_what_is_sent_can_be_kept_by_the_server(world: Any, model: Start) -> None:
+    server = model({"tools": [run("echo 1")]}, {"text": "One."}, {"text": "Two."})
+    session = world.open()
+    world.memory.items = [{"kind": "memory", "text": "the disk is blue", "id": "x"}]
+    await world.ask(session, "go")
+    world.memory.items = []
+    await world.ask(session, "again")
+    first, second, third = server.requests
+    assert first["system"] == second["system"] == third["system"]
+    assert first["system"][0]["cache_control"] == {"type": "ephemeral"}
+
+    def plain(messages: list[dict[str, Any]]) -> str:
+        return str(messages).replace(", 'cache_control': {'type': 'ephemeral'}", "")
+
+    for before, after in ((first, second), (second, third)):
+        assert before["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}
+        assert plain(after["messages"]).startswith(plain(before["messages"])[:-2])
+    assert "the disk is blue" in str(first["messages"])
+
+
+async def test_a_small_model_gets_what_fits(world: Any, model: Start) -> None:
+    world.settings |= {"context_tokens": 8192, "max_tokens": 1024}
+    server = model(
+        {"tools": [run("seq 100000")]},
+        {"tools": [run("seq 200000")]},
+        {"tools": [run("seq 300000")]},
+        {"text": "Done."},
+    )
+    await world.ask(world.open(), "count")
+    for request in server.requests:
+        assert len(str(request["messages"])) + len(str(request["system"])) < 8192 * 3
+    with_note = str(server.requests[1]["messages"])
+    assert "`output` has them by id" in with_note
+
+
+async def test_the_rest_of_an_output_is_to_be_had(world: Any, model: Start) -> None:
+    session = world.open()
+    await world.ask(session, "!seq 100000")
+    (finished,) = world.seen("finished")
+    given = {"id": finished["id"], "offset": 588_880}
+    server = model(
+        {"tools": [{"name": "output", "input": given}, {"name": "machines", "input": {}}]},
+        {"text": "There."},
+    )
+    await world.ask(session, "the end of it?")
+    output, machines = server.requests[1]["messages"][-1]["content"]
+    assert "\n100000" in output["content"]
+    assert '"name": "box", "here": true' in machines["content"]
+
+
+async def test_one_that_is_asked_in_vain_says_so(world: Any, model: Start) -> None:
+    busy = {"error": {"status": 500, "type": "api_error", "message": "Oh", "after": 0}}
+    server = model(*[busy] * anthropic_brain.ATTEMPTS)
+    assert await world.ask(world.open(), "hello") is Status.FAILED
+    assert len(server.requests) == anthropic_brain.ATTEMPTS
+    assert [r["attempt"] for r in world.seen("retry")] == [1, 2, 3, 4]
+    assert "Oh" in world.seen("retry")[0]["reason"]
+    assert "trouble of its own" in world.seen("error")[0]["hint"]
+
+
+async def test_a_session_goes_on(world: Any, model: Start) -> None:
+    session = world.open()
+    await world.ask(session, "!echo one")
+    await world.ask(world.chat.open(world.caller, "box"), "!echo two")
+    assert world.chat.open(world.caller, "box", resume=session) == session
+    await world.ask(session, "!echo three")
+    assert world.chat.open(world.caller, "box", resume=NEWEST) == session
+    newest, older = world.chat.sessions(world.caller)
+    assert (newest["id"], newest["title"], newest["prompts"]) == (session, "!echo one", 2)
+    assert older["prompts"] == 1
+    kinds = [event["kind"] for event in world.chat.log(world.caller, session)]
+    assert kinds == ["prompt", "command", "output", "finished"] * 2
+    assert world.chat.sessions(OTHER) == []
+    with pytest.raises(NotAuthorized):
+        world.chat.log(OTHER, session)
+    with pytest.raises(NotFound):
+        world.chat.open(OTHER, "box", resume=NEWEST)
+    with pytest.raises(InvalidOption):
+        world.chat.open(world.caller, "elsewhere", resume=session)
+
+
+async def test_a_brain_and_a_model_are_chosen_among_those_configured(
+    world: Any, model: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.settings["models"] = ("small",)
+    model({"text": "Small."}, model="small")
+    session = world.chat.open(world.caller, "box", model="small")
+    assert await world.ask(session, "hello") is Status.OK
+    for chosen in ({"brain": "nobody's"}, {"model": "large"}):
+        with pytest.raises(InvalidOption):
+            world.chat.open(world.caller, "box", **chosen)
+    offline = world.chat.open(world.caller, "box", resume=session, brain="offline")
+    assert world.chat.store.open(world.caller, offline).model == "small"
+    world.settings["brain"] = "offline"
+    with pytest.raises(InvalidOption, match="no other is used here"):
+        world.chat.open(world.caller, "box", brain="anthropic")
+    world.settings |= {"brain": "", "base_url": ""}
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    with pytest.raises(ModelUnavailable, match="no key"):
+        world.chat.open(world.caller, "box", brain="anthropic")
+
+
+async def test_much_output_is_shown_to_its_bound_and_then_its_end(world: Any) -> None:
+    assert await world.ask(world.open(), "!seq 400000") is Status.OK
+    pieces = world.seen("output")
+    assert pieces[-1]["text"].endswith("\n400000\n")
+    assert pieces[-1]["left_out"] > 1_000_000
+    assert world.seen("finished")[0]["truncated"] == pieces[-1]["left_out"]
+
+
+async def test_an_interrupt_while_several_run_stops_them_all(world: Any, model: Start) -> None:
+    server = model({"tools": [run("echo a; sleep 60"), run("echo b; sleep 60")]}, {"text": "Ok."})
+    session = world.open()
+    asking = asyncio.ensure_future(world.ask(session, "wait"))
+    while len(world.seen("output")) < 2:
+        world.more.clear()
+        await world.more.wait()
+    await world.chat.interrupt(world.caller, session)
+    assert await asking is Status.INTERRUPTED
+    assert await world.ask(session, "what now?") is Status.OK
+    stopped = server.requests[-1]["messages"][2]["content"]
+    assert ["stopped before its end" in block["content"] for block in stopped] == [True, True]
