@@ -280,7 +280,9 @@ class Served:
 @pytest.fixture
 def served(sandbox: Sandbox) -> Iterator[Served]:
     sandbox.run(["rm", "-f", "/home/me/.local/state/aios/mcp-token"])
-    process = sandbox.popen(["aios", "mcp", "--http", "0"], user="me")
+    process = sandbox.popen(
+        ["aios", "mcp", "--http", "0", "--allow-host", "tunnel.example"], user="me"
+    )
     try:
         yield Served(sandbox, process)
     finally:
@@ -307,6 +309,7 @@ def test_http_wants_the_token(served: Served) -> None:
         status, body = served.post(path, **headers)
         assert status == 200
         assert '"serverInfo"' in body
+    assert served.post(f"/mcp/{token}", Host="tunnel.example")[0] == 200
     # A page in a browser, whatever name it gives this machine.
     assert served.post(f"/mcp/{token}", Host="evil.example")[0] == 421
     assert served.post(f"/mcp/{token}", Origin="https://evil.example")[0] == 403
