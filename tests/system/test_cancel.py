@@ -17,7 +17,6 @@ from aios.ids import new_id
 
 async def main(command):
     link = await Link.open("aios")
-    await link.call(MANAGER, "Subscribe")
     unit = Unit(link, new_id())
     spec = Spec(command=command, profile=Profile(Name.STANDARD, DEFAULTS[Name.STANDARD]),
                 account="root", cwd="", env={}, limits=Limits())

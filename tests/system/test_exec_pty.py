@@ -80,13 +80,14 @@ def test_a_password_is_not_echoed(shell: Person) -> None:
     ended(shell, 4)
 
 
-def test_keys_that_are_signals_reach_the_program(shell: Person) -> None:
+def test_keys_that_are_signals_reach_the_program(sandbox: Sandbox, shell: Person) -> None:
     """A shell with job control: Ctrl-Z stops its child, fg goes on, Ctrl-C ends that only."""
     before = settings(shell)
     begin(shell, "env PS1='inner> ' bash --norc --noprofile -i")
     shell.sees("inner> ")
     shell.say("sleep 1000")
-    shell.sees("sleep 1000\n")
+    # Until it has the terminal, keys are the shell's.
+    until(lambda: sandbox.machine(["pgrep", "-x", "-r", "S", "sleep"], check=False).stdout)
     shell.type("\x1a")
     assert "Stopped" in shell.sees("inner> ")
     shell.say("fg")

@@ -50,6 +50,7 @@ def test_a_machines_people_act_on_their_machine_only(sandbox: Sandbox, dev: str)
     assert answer.returncode != 0
     assert "aios-dev" in answer.stderr + answer.stdout
     assert sandbox.run(["ls", "/run/aios"], user="ai", machine=dev).stdout.split() == [
+        "aigpt.sock",
         "chat.sock",
         "memory.sock",
         "policy.sock",

@@ -21,13 +21,12 @@ from aios.exec.limits import Limits
 from aios.exec.link import Link
 from aios.exec.output import Pipe
 from aios.exec.spec import Spec, account, descriptors
-from aios.exec.unit import MANAGER, Unit
+from aios.exec.unit import Unit
 from aios.ids import new_id
 
 async def main(command):
     confined = profile.load(config.load().profiles)["read-only"]
     link = await Link.open("aios")
-    await link.call(MANAGER, "Subscribe")
     job = new_id()
     spec = Spec(command=command, profile=confined, account=account("aios", confined, 0), cwd="",
                 env={}, limits=Limits(timeout_usec=10_000_000), scratch=f"run-aios-{job}")

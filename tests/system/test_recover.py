@@ -161,7 +161,8 @@ chmod 755 {program}
     assert len(made) == len(set(made)), "one ran twice"
     records: dict[str, dict[str, str]] = {}
     for record in sandbox.journal("--unit=aios-exec@*", "_UID=0"):
-        if record.get("AIOS_COMMAND", "").startswith("append-id "):
+        # (Of a command that is no plain text, journalctl gives the bytes.)
+        if str(record.get("AIOS_COMMAND", "")).startswith("append-id "):
             # A record may be there twice, with one hash.
             of_job = records.setdefault(record["AIOS_ID"], {"command": record["AIOS_COMMAND"]})
             of_job[record["AIOS_HASH"]] = record["AIOS_EVENT"]

@@ -7,7 +7,7 @@ from sandbox import Sandbox
 
 from aios import contract
 
-VALUES = {"s": "x", "u": "1", "a{sv}": "0"}
+VALUES = {"s": "x", "u": "1", "a{sv}": "0", "aa{sv}": "0"}
 PLACES = {
     "org.aios.Exec1": ("org.aios.Exec1.aios", "/org/aios/Exec1"),
     "org.aios.Policy1": ("org.aios.Policy1", "/org/aios/Policy1"),
@@ -70,7 +70,7 @@ def test_a_stranger_is_refused_on_the_bus(sandbox: Sandbox, interface: str, meth
 @pytest.mark.parametrize(("interface", "method"), METHODS)
 def test_a_stranger_is_refused_on_the_socket(sandbox: Sandbox, interface: str, method: str) -> None:
     inputs = contract.load(interface).methods[method].inputs
-    parameters = {arg.name: {"s": "x", "u": 1, "a{sv}": {}}[arg.type] for arg in inputs}
+    parameters = {arg.name: {"s": "x", "u": 1, "a{sv}": {}, "aa{sv}": []}[arg.type] for arg in inputs}
     answer = varlink(sandbox, "stranger", SOCKETS[interface], f"{interface}.{method}", parameters)
     assert answer["error"] == "org.aios.Error.NotAuthorized", answer
 

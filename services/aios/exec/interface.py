@@ -41,6 +41,7 @@ class Exec1(Interface):
         return job, *ends
 
     async def Attach(self, call: Call, id: str) -> tuple[int, int, int]:
+        call.caller.require_user()
         return await self._runner.attach(call.caller, id)
 
     async def Confirm(self, call: Call, id: str) -> None:
@@ -48,6 +49,7 @@ class Exec1(Interface):
         await self._runner.execution.confirm(call.caller, id)
 
     async def ListJobs(self, call: Call) -> list[dict[str, Any]]:
+        call.caller.require_user()
         return self._runner.table.listed(call.caller)
 
 
