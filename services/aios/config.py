@@ -27,7 +27,7 @@ RANGES = {
     "cpu_weight": (0, 10_000), "confirm_within": (1, 10**6), "approval_timeout": (1, 10**6),
     "max_tokens": (1, 10**6), "context_tokens": (2048, 10**8), "max_steps": (1, 10**4),
     "budget_tokens": (0, 10**9), "max_cost": (0, 10**6), "max_seconds": (1, 10**6),
-    "keep_days": (1, 10**5),
+    "keep_days": (1, 10**5), "backups": (1, 1000),
 }  # fmt: skip
 
 HIDDEN = (
@@ -122,6 +122,12 @@ class Exec(Ceiling):
 
 
 @dataclass(frozen=True)
+class Memory:
+    backups: int = 7
+    """Of the database, that are kept."""
+
+
+@dataclass(frozen=True)
 class Machine:
     machine_approvals: str = "prompt"
     """Who approves what people in a machine ask for: "prompt": they do; "host": people there."""
@@ -134,6 +140,7 @@ class Config:
     chat: Chat = field(default_factory=Chat)
     policy: Policy = field(default_factory=Policy)
     exec: Exec = field(default_factory=Exec)
+    memory: Memory = field(default_factory=Memory)
     machine: Machine = field(default_factory=Machine)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[profile.NAME]`: systemd properties that change a profile (aios.exec.profile)."""
@@ -255,7 +262,7 @@ def load(paths: Sequence[Path] | None = None) -> Config:
         for name, ceiling in _machines(path, data.get("machine", {})).items():
             machines.setdefault(name, {}).update(ceiling)
             del data["machine"][name]
-        for name in ("chat", "policy", "exec", "machine"):
+        for name in ("chat", "policy", "exec", "memory", "machine"):
             into = getattr(config, name)
             merged = replace(into, **_changes(path, name, into, data.get(name, {})))
             config = replace(config, **{name: merged})

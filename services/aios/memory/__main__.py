@@ -27,11 +27,12 @@ def main() -> int:
         units = Units(service.bus)
         await units.subscribe()
         attachments = Attachments(units.start, units.images)
-        database = Database(default_path())
+        settings = config.load()
+        database = Database(default_path(), keep=settings.memory.backups)
         # Who calls is to hear why it cannot be opened.
         with suppress(Unavailable):
             await database.open()
-        return [Memory(database, config.load(), describe, attachments)]
+        return [Memory(database, settings, describe, attachments)]
 
     return service.run(setup)
 

@@ -39,8 +39,10 @@ def default_path() -> Path:
 class Database:
     """Raises Unavailable where SQLite refuses: trying again later may help."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep: int = backup.KEEP) -> None:
+        """keep: so many backups."""
         self.path = path
+        self._keep = keep
         self.backups = backup.directory_of(path)
         self._eraser = Eraser(path)
         self._writer = Writer(
@@ -116,7 +118,7 @@ class Database:
 
     def _backup(self) -> Path:
         with closing(schema.connect(self.path, read_only=True)) as source:
-            return backup.make(source, self.backups)
+            return backup.make(source, self.backups, keep=self._keep)
 
     async def forget(self, wanted: forget.Filter) -> tuple[forget.Found, int, list[str]]:
         """What it was, how many backups were written anew for it, and where it can still be.
