@@ -1,5 +1,6 @@
 import gc
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,6 +70,7 @@ class Brain:
             for phrases, ordered in ((intent.says, True), (intent.about, False))
             for phrase in phrases
         ]
+        self._places = _by_word([phrase for _, phrase, _ in self._index])
 
     @classmethod
     def load(cls, directory: Path) -> "Brain":
@@ -269,7 +271,9 @@ class Brain:
     def _readings(self, tokens: Sequence[Token]) -> list[Reading]:
         words = {token.word for token in tokens}
         best: dict[str, Reading] = {}
-        for intent, phrase, ordered in self._index:
+        places = {place for word in (*words, "") for place in self._places.get(word, ())}
+        for place in sorted(places):
+            intent, phrase, ordered = self._index[place]
             if any(not options & words for options in phrase.required):
                 continue
             match = self._matcher.in_order if ordered else self._matcher.in_any_order
@@ -302,6 +306,18 @@ class Brain:
             packages=tuple(dict.fromkeys(names["package"])),
             units=tuple(dict.fromkeys(names["unit"])),
         )
+
+
+def _by_word(phrases: Sequence[Phrase]) -> dict[str, list[int]]:
+    """Where to look for a word: each phrase under those of its words that are the rarest; "" has
+    the phrases that need none."""
+    counts = Counter(word for phrase in phrases for words in phrase.required for word in words)
+    found: dict[str, list[int]] = {}
+    for place, phrase in enumerate(phrases):
+        sets = [(sum(counts[word] for word in words), sorted(words)) for words in phrase.required]
+        for word in min(sets)[1] if sets else [""]:
+            found.setdefault(word, []).append(place)
+    return found
 
 
 def _drafts(draft: Draft) -> Iterator[Draft]:
