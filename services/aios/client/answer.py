@@ -146,7 +146,7 @@ class Answer:
             f"{mark} {' · '.join(parts)}"
         )  # fmt: skip
         if record is not None:
-            record.ended = said
+            record.ended = said.strip()
         self._terminal.note(f"  {said}", "red" if status else "green")
         if data.get("profile_blocked"):
             self._terminal.note(f"    {BLOCKED}")

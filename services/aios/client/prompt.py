@@ -28,9 +28,11 @@ def interactive(session: Session, terminal: Terminal, lines: Lines) -> int:
             lines.keep(line)
             command = slash.read(line)
             if command is None:
-                answering = True
+                answering, questions = True, terminal.questions
                 session.ask(sent(line))
-                lines.forget()
+                if terminal.questions > questions:
+                    # What was typed ahead was typed before the question.
+                    lines.forget()
             elif not slash.run(command, session, terminal):
                 return 0
         except KeyboardInterrupt:

@@ -77,6 +77,8 @@ class Terminal:
         self._colour = {stream: stream.isatty() and not grey for stream in (self.out, self.aside)}
         self.draws = self.out.isatty() and self.aside is self.out and not (plain or dumb)
         """Lines may be written over."""
+        self.questions = 0
+        """Asked so far."""
         self._midline: TextIO | None = None
         self._passing = False
 
@@ -175,6 +177,7 @@ class Terminal:
 
     def ask(self, question: str) -> None:
         """Leaves the cursor behind the question."""
+        self.questions += 1
         self.fresh_line()
         self.aside.write(self.styled(harmless(question), "bold", on=self.aside) + " ")
         self.aside.flush()
