@@ -70,7 +70,8 @@ def test_a_stranger_is_refused_on_the_bus(sandbox: Sandbox, interface: str, meth
 @pytest.mark.parametrize(("interface", "method"), METHODS)
 def test_a_stranger_is_refused_on_the_socket(sandbox: Sandbox, interface: str, method: str) -> None:
     inputs = contract.load(interface).methods[method].inputs
-    parameters = {arg.name: {"s": "x", "u": 1, "a{sv}": {}, "aa{sv}": []}[arg.type] for arg in inputs}
+    samples = {"s": "x", "u": 1, "a{sv}": {}, "aa{sv}": []}
+    parameters = {arg.name: samples[arg.type] for arg in inputs}
     answer = varlink(sandbox, "stranger", SOCKETS[interface], f"{interface}.{method}", parameters)
     assert answer["error"] == "org.aios.Error.NotAuthorized", answer
 
