@@ -170,8 +170,17 @@ def read(
     sure: bool = False,
 ) -> Question | None:
     """`questions.read`, with the machines and programs that are known here."""
-    sure = sure or any(_is_program(connection, one) for one in questions.done_with(query))
-    return questions.read(query, now, zone, sure=sure, machines=_machines(connection))
+    machines = _machines(connection)
+    found = questions.read(query, now, zone, sure=sure, machines=machines)
+    if found is not None or not machines:
+        return found
+    found = questions.read(query, now, zone, sure=True, machines=machines)
+    if found is None or not any(
+        _is_program(connection, one) for one in (*found.programs, *found.terms)
+    ):
+        return None
+    in_time = found.window is not None and not _resolved(connection, found)[2]
+    return found if in_time or any(_is_program(connection, one) for one in found.programs) else None
 
 
 def _named_machine(place: str, machines: dict[str, str]) -> list[str]:

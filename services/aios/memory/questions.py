@@ -104,6 +104,7 @@ _ASKS = re.compile(
 _SAYS = re.compile(r"\b(?:failed|failing|unsuccessful|broken) (?!or\b|and\b|yesterday|today)\w{4}")
 """Failed upgrades: these, not whether they failed."""
 _NOT_FOUND = re.compile(r"\bcommands?(?: \w+){0,2} not found(?: errors?)?\b")
+_EXITS = re.compile(r"\b(\d{1,3}) (?:exits?|exit (?:codes?|status(?:es)?))\b")
 _DONE_WITH = re.compile(
     r"\b(?:did|have|had|when|that) (?:i|we) (?:last |ever |first )?([a-z][\w.-]+)"
 )
@@ -183,7 +184,7 @@ def read(
     phrase = when.find(low, now.astimezone(zone))
     rest = low if phrase is None else f"{low[: phrase.start]} {low[phrase.end :]}".strip()
     rest, asks = _asks(rest)
-    rest = _NOT_FOUND.sub(" exit status 127 ", rest)
+    rest = _EXITS.sub(r"exit status \1", _NOT_FOUND.sub(" exit status 127 ", rest))
     status = _STATUS.search(rest)
     rest_ = _STATUS.sub(" ", rest)
     outcome = _outcome(rest_)
@@ -218,11 +219,6 @@ def read(
     )  # fmt: skip
     in_time = question.window and (question.places or question.did or not question.terms)
     return question if sure or telling or in_time else None
-
-
-def done_with(query: str) -> list[str]:
-    """What stands behind "did I", and may be a program."""
-    return _DONE_WITH.findall(query.lower())
 
 
 def _without_machines(low: str, machines: Collection[str]) -> tuple[str, tuple[str, ...]]:

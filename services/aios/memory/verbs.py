@@ -81,7 +81,8 @@ _SPECIAL: dict[str, str] = {
     "built": "build container-build", "wrote": "write edit config", "written": "write edit config",
     "made": "create write user-add", "sent": "upload", "stopt": "service-stop",
     "zipped": "archive", "ssh'd": "remote", "sshed": "remote", "rsynced": "upload copy",
-    "installs": "install", "config": "config", "read": "read", "viewed": "read", "looked": "read",
+    "installs": "install", "config": "config", "read": "read log", "viewed": "read",
+    "looked": "read",
     "checked": "service-status read network log disk package-query", "opened": "edit read firewall",
     "unblocked": "firewall", "blocked": "firewall", "allowed": "firewall", "banned": "firewall",
     "ran": "", "run": "",
@@ -128,6 +129,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
      "user-add"),
     (r"(?:add|added|adding|put|remove|removed)(?: \S+){0,5}? groups?", "user-change user-add"),
     (r"(?:add|added|adding|put)(?: \S+){0,3}? to (?:sudo(?:ers)?|wheel|admins?)", "user-change"),
+    (r"make (?:runs?|builds?|failed|failures?|errors?)|(?:ran|run|running) make", "build"),
     (r"copied|copying", "copy upload download"), (r"moving", "move"),
 )  # fmt: skip
 

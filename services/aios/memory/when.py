@@ -35,8 +35,8 @@ _AND = re.compile(r"\s*(?:and|to|until|till|through|[-\u2013\u2014])\s*(?:the\s+
 _EDGE = re.compile(rf"({'|'.join(words.EDGES)})(?:\s+of|\s+in)?[\s-]+(?:the\s+)?")
 _OF = re.compile(r"\b(?:of|in|early|late|mid)\b")
 _ONWARDS = re.compile(
-    r"(?:,?\s+(?:(?:until|till|up to|to) (?:now|today)|onwards?|so far|on|and later|and after))"
-    rf"{END}"
+    r"(?:,?\s+(?:(?:until|till|up to|to) (?:now|today)|onwards?|so far|on(?! here)|and later"
+    rf"|and after)){END}"
 )
 
 
