@@ -8,17 +8,20 @@ plain word, so that a command is still read as the same command.
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 MARK = "REDACTED"
 
-_PRIVATE_KEY = re.compile(
+_PRIVATE_KEY = partial(
+    re.compile,
     r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----"
     r".*?(?:-----END (?P=kind)-----|\Z)",
     re.DOTALL,
 )
 
 # Known by how they begin. Lengths are the shortest that their issuers give out.
-_TOKENS = re.compile(
+_TOKENS = partial(
+    re.compile,
     r"(?<![A-Za-z0-9_-])(?:"
     r"sk-[A-Za-z0-9_-]{20,}"  # Anthropic, OpenAI and those who copy them
     r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,}"
@@ -32,19 +35,21 @@ _TOKENS = re.compile(
     r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{30,}|AGE-SECRET-KEY-1[A-Z0-9]{50,}"
     r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON Web Token
     r"|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"  # Telegram
-    r")"
+    r")",
 )
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{1,20}://"
 # scheme://user:password@host, and a token in the user's place.
-_URL_PASSWORD = re.compile(rf"({_SCHEME}[^\s/@:'\"]*:)(?!\$)([^\s/@'\"]+)(?=@)")
-_URL_PARAMETER = re.compile(
+_URL_PASSWORD = partial(re.compile, rf"({_SCHEME}[^\s/@:'\"]*:)(?!\$)([^\s/@'\"]+)(?=@)")
+_URL_PARAMETER = partial(
+    re.compile,
     r"([?&](?:[\w.-]*(?:token|secret|password|passwd|api_?key|apikey|signature|sig|access_key)"
     r"[\w.-]*)=|(?:key|auth|code)=(?=[\w%+/.-]{16}))(?!\$)([^\s&#'\"]+)",
     re.IGNORECASE,
 )
 
-_HEADER = re.compile(
+_HEADER = partial(
+    re.compile,
     r"\b((?:proxy-)?authorization\s*[:=]\s*[\"']?(?:(?:basic|bearer|digest|token|negotiate|apikey)"
     r"\s+)?)(?!\$|basic\b|bearer\b|token\b|digest\b)([^\s\"']+)"
     r"|\b((?:x-(?:api-key|auth-token|access-token|vault-token|amz-security-token)|private-token"
@@ -64,26 +69,31 @@ _VALUE = r"(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s;&|\"'<>()]+)"
 # NAME=value, name: value, "name": "value"; --name value, --name=value. What only names a place to
 # look (a variable, a file, a substitution) is no secret.
 _PLACE = r"(?!\"?\$|'?\$\(|`|\"?<|/|\./|~/|\"/|'/|@|REDACTED|\{)"
-_ASSIGNED = re.compile(
+_ASSIGNED = partial(
+    re.compile,
     rf"(?<![\w-])({_PARTS}{_NAMES}(?:[_.-][0-9]+)?[\"']?\s*(?:=|:=)\s*)"
     rf"{_PLACE}({_VALUE})",
     re.IGNORECASE,
 )
-_SAID = re.compile(
+_SAID = partial(
+    re.compile,
     rf"(?<![\w-])({_PARTS}{_NAMES}[\"']?"
     rf"(?:\s*:\s*|\s+(?:is|was|lautet|ist)\s*:?\s+))"
     rf"{_PLACE}({_VALUE})",
     re.IGNORECASE,
 )
-_OPTION = re.compile(
+_OPTION = partial(
+    re.compile,
     rf"((?<![\w-])--?{_PARTS}{_NAMES}(?:=|\s+))(?!-){_PLACE}({_VALUE})",
     re.IGNORECASE,
 )
-_JAPANESE = re.compile(
-    r"((?:パスワード|暗証番号|秘密鍵|トークン|合言葉)\s*(?:は|[:\uff1a=\uff1d])\s*)([!-~]{4,})"
+_JAPANESE = partial(
+    re.compile,
+    r"((?:パスワード|暗証番号|秘密鍵|トークン|合言葉)\s*(?:は|[:\uff1a=\uff1d])\s*)([!-~]{4,})",
 )
 # Options that take a password in one tool and something else in another.
-_TOOLS = re.compile(
+_TOOLS = partial(
+    re.compile,
     r"((?<![\w./-])(?:sshpass\b[^|;&\n]{0,300}?\s-p\s*)|(?<![\w-])(?:mysql|mysqldump|mysqladmin|mariadb"
     r"|mariadb-dump|mariadb-admin)\b[^|;&\n]{0,300}?\s-p(?=\S)|(?<![\w-])(?:curl|wget|http)\b[^|;&\n]{0,300}?"
     r"\s(?:-u|--user|--proxy-user)[\s=]*[\"']?[^\s:\"']+:|(?<![\w-])redis-cli\b[^|;&\n]{0,300}?\s-a\s+"
@@ -93,10 +103,11 @@ _TOOLS = re.compile(
     rf"(?!\$|\"\$|REDACTED)({_VALUE})",
 )
 # user:password, told to chpasswd; a password, told to passwd or sudo.
-_PIPED = re.compile(
+_PIPED = partial(
+    re.compile,
     r"((?:echo|printf)\s+(?:-\w+\s+)*(?:'%s\\n'\s+|\"%s\\n\"\s+)?)(\"[^\"$\n]*\"|'[^'\n]*'|"
     r"[^\s|;&$\"']+)(?=\s*\|\s*(?:sudo\s+)?(?:chpasswd|passwd|sudo\s+-S|sudo\s+-kS|"
-    r"cryptsetup|gpg\s[^|]*--passphrase-fd|docker\s+login|podman\s+login))"
+    r"cryptsetup|gpg\s[^|]*--passphrase-fd|docker\s+login|podman\s+login))",
 )
 
 _PASSWORD = re.compile(r"pass(?:word|wd|phrase|code)|\bpw\b|\bpsk\b", re.IGNORECASE)
@@ -117,7 +128,7 @@ def redact(text: str) -> str:
     folded = text.casefold()
     for hints, pattern, replace in _RULES:
         if any(hint in folded for hint in hints):
-            text = pattern.sub(replace, text)
+            text = pattern().sub(replace, text)
     return text
 
 
@@ -153,7 +164,12 @@ def _token(_found: "re.Match[str]") -> str:
 
 
 _NAMED = ("pass", "pw", "psk", "secret", "token", "key", "credential")
-_RULES: tuple[tuple[tuple[str, ...], "re.Pattern[str]", Callable[["re.Match[str]"], str]], ...] = (
+_RULES: tuple[
+    tuple[
+        tuple[str, ...], Callable[[], "re.Pattern[str]"], Callable[["re.Match[str]"], str]
+    ],
+    ...,
+] = (
     (("private key",), _PRIVATE_KEY, _private_key),
     (("echo", "printf"), _PIPED, _second),
     (("://",), _URL_PASSWORD, _second),
@@ -177,4 +193,4 @@ _RULES: tuple[tuple[tuple[str, ...], "re.Pattern[str]", Callable[["re.Match[str]
         _TOKENS, _token,
     ),
 )  # fmt: skip
-"""A pattern is only tried where one of its words stands: most texts have none."""
+"""A pattern is only tried, and compiled, where one of its words stands: most texts have none."""

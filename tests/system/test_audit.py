@@ -18,7 +18,7 @@ from governed import (
 )
 from sandbox import Sandbox
 
-from aios.record.chain import GENESIS, digest
+from aios.record.digest import GENESIS, digest
 
 COMMON = ("AIOS_ID", "AIOS_COMMAND", "AIOS_MACHINE", "AIOS_UID", "AIOS_USER", "AIOS_HASH",
           "AIOS_PREVIOUS", "MESSAGE_ID")  # fmt: skip
@@ -177,7 +177,14 @@ def test_the_state_is_nobodys_to_touch(sandbox: Sandbox, user: str) -> None:
 
 def test_every_command_has_its_row_in_memory(sandbox: Sandbox) -> None:
     job = run(sandbox, "echo remembered").details["id"]
-    until(lambda: sandbox.sh("find /var/lib/aios/exec/aios/history -name '*.json'") == "")
+    until(
+        lambda: (
+            sandbox.sh(
+                "find /var/lib/aios/exec/aios/history /run/aios/state/aios/history -name '*.json'"
+            )
+            == ""
+        )
+    )
     rows = sandbox.sh(
         "busctl --json=short call org.aios.Memory1 /org/aios/Memory1 org.aios.Memory1 History "
         "a{sv} 1 text s 'echo remembered'",

@@ -10,7 +10,7 @@ from aios.client.terminal import Terminal, seconds
 from aios.client.varlink import ERROR_PREFIX, ClientError
 from aios.errors import AiosError
 from aios.record import journal
-from aios.record.chain import digest
+from aios.record.digest import digest
 from aios.record.journal import Record
 
 HOST = ".host"

@@ -27,7 +27,7 @@ from aios.exec.journald import Journald
 from aios.exec.unit import Ended, Result
 from aios.record import anchors
 from aios.record.anchors import Anchor
-from aios.record.chain import GENESIS, digest
+from aios.record.digest import GENESIS, digest
 from aios.redact import redact
 from aios.text import visible
 

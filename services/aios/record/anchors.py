@@ -6,8 +6,8 @@ out, and a chain from another one put in its place.
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 STATE = Path("/var/lib/aios/exec")
 NAME = "anchors.jsonl"
@@ -18,8 +18,7 @@ EVERY_USEC = 3_600 * 1_000_000
 MAX_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True)
-class Anchor:
+class Anchor(NamedTuple):
     sequence: int
     hash: str
     usec: int = 0
@@ -30,7 +29,7 @@ def append(state: Path, anchor: Anchor) -> None:
     """One line. Raises OSError."""
     path = state / NAME
     # A line of which a kill or a power loss left a part ends here.
-    line = f"\n{json.dumps(asdict(anchor))}\n"
+    line = f"\n{json.dumps(anchor._asdict())}\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, line.encode())
@@ -46,7 +45,7 @@ def _thin(state: Path) -> None:
     middle = len(found) // 2
     new = state / f".{NAME}.new"
     kept = [*found[:middle:2], *found[middle:]]
-    new.write_text("".join(f"{json.dumps(asdict(anchor))}\n" for anchor in kept))
+    new.write_text("".join(f"{json.dumps(anchor._asdict())}\n" for anchor in kept))
     new.replace(state / NAME)
 
 

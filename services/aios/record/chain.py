@@ -5,34 +5,15 @@ remember; what does not is kept until the end, when it can be named: a record th
 that says something else than it did, one out of its place, one that was never written by exec.
 """
 
-import hashlib
-import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-GENESIS = "0" * 64
-"""AIOS_PREVIOUS of the first record."""
+from aios.record.digest import GENESIS, digest
+
 RECENT = 4096
 """So far behind its place a record is still known again."""
-SAID = ("MESSAGE", "MESSAGE_ID", "PRIORITY")
-
-
-def content(fields: Mapping[str, str]) -> dict[str, str]:
-    """What the hash is over: all of a record's AIOS_ fields (AIOS_PREVIOUS among them), MESSAGE,
-    MESSAGE_ID and PRIORITY."""
-    return {
-        name: value
-        for name, value in fields.items()
-        if name in SAID or (name.startswith("AIOS_") and name != "AIOS_HASH")
-    }
-
-
-def digest(fields: Mapping[str, str]) -> str:
-    """Hex SHA-256 of the content as canonical JSON."""
-    text = json.dumps(content(fields), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Kind(StrEnum):

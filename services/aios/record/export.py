@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aios.record import journal
-from aios.record.chain import content
+from aios.record.digest import content
 from aios.record.verify import MARK
 
 BESIDE = (

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from aios.record import verify
-from aios.record.chain import GENESIS, Kind, digest
+from aios.record.chain import Kind
+from aios.record.digest import GENESIS, digest
 from aios.record.verify import MARK
 
 Fields = dict[str, str]
