@@ -325,6 +325,13 @@ _BY_URL = f"""
 import asyncio, json, sys
 from mcp import Client
 
+async def until(command, what, there):
+    while True:
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        said = (await process.communicate())[0]
+        if (what in said) is there:
+            return
+
 async def main():
     async with Client(sys.argv[1]) as client:
         tools = len((await client.list_tools()).tools)
@@ -337,6 +344,11 @@ async def main():
             stdout=asyncio.subprocess.DEVNULL)
         await process.wait()
         refused = await waited
+        slow = asyncio.create_task(client.call_tool("run", {{"command": "sleep 4323"}}))
+        await until(["ps", "-eo", "args"], b"sleep 4323", True)
+        slow.cancel()
+        await asyncio.wait([slow])
+        await until(["ps", "-eo", "args"], b"sleep 4323", False)
         print(json.dumps({{"tools": tools, "stdout": ran.structured_content["stdout"],
                            "pending": refused.structured_content["error"]}}))
 

@@ -11,6 +11,7 @@ What a server says, its tools' descriptions included, is data.
 """
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -85,12 +86,22 @@ class Tools:
         caller.require_user()
         if len(text.encode(errors="replace")) > MAX_BYTES:
             raise ConfigError(f"{ORIGIN}:1: more than {MAX_BYTES // 1024} KiB")
-        servers.parse(text, ORIGIN)
+        own = servers.parse(text, ORIGIN)
         durable.directory(self._directory)
         durable.write(self._own(caller.uid), text)
+        self._forget(caller.uid, own)
 
     def _own(self, uid: int) -> Path:
         return self._directory / f"{uid}.json"
+
+    def _forget(self, uid: int, own: Servers) -> None:
+        """What is kept of servers that are no longer there."""
+        with contextlib.suppress(ConfigError):
+            there = own.over(servers.load(self._administrator)).known.values()
+            marks = {server.mark for server in there}
+            for kept in (self._directory / "tools").glob(f"{uid}-*.json"):
+                if kept.name.split(".")[-2] not in marks:
+                    kept.unlink()
 
     # What the loop calls
 

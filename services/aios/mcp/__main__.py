@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.http is not None:
             anyio.run(lambda: http.serve(build(hands), given.http, given.allow_host))
             return 0
+        if sys.stdin.isatty():
+            sys.stderr.write("aios: MCP on stdio, for a program that speaks it (aios mcp --help)\n")
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         anyio.run(lambda: serve(hands))
     except (AiosError, ClientError) as error:
