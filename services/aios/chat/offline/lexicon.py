@@ -7,6 +7,15 @@ from pathlib import Path
 from aios.chat.offline.sentence import Kind, Token
 
 
+_LONG = 6
+_WANTS = (("i", "want"), ("i", "need"), ("i", "wish"), ("we", "want"), ("we", "need"))
+_VERBS = frozenset(
+    ["add", "change", "check", "close", "copy", "create", "delete", "disable", "enable", "find",
+     "get", "install", "kill", "know", "list", "look", "make", "move", "open", "read", "remove",
+     "restart", "search", "see", "set", "show", "start", "stop", "uninstall", "update", "upgrade"]
+)  # fmt: skip
+
+
 @cache
 def singular(word: str) -> str:
     """The same ending for both numbers; applied to sentences and phrases alike."""
@@ -124,6 +133,9 @@ class Lexicon:
                 if words[-len(pad) :] == pad:
                     tokens, again = tokens[: -len(pad)], True
                     break
+        words = tuple(token.text.lower() for token in tokens[:3])
+        if words[:2] in _WANTS and words[2:] and words[2] in _VERBS:
+            tokens = tokens[2:]
         return tokens, polite
 
     def _mended(self, token: Token) -> Token:
@@ -163,7 +175,7 @@ def _one_slip(word: str, known: str) -> bool:
     if len(word) != len(known):
         longer, shorter = (word, known) if len(word) > len(known) else (known, word)
         return longer[place + 1 :] == shorter[place:]
-    if word[place + 1 :] == known[place + 1 :]:
-        return True
+    if word[place + 1 :] == known[place + 1 :] and len(word) >= _LONG:
+        return True  # of short words, another letter makes another word
     swapped = known[:place] + known[place : place + 2][::-1] + known[place + 2 :]
     return word == swapped

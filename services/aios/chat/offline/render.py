@@ -43,6 +43,8 @@ def _form(form: str, value: Value, context: Context) -> str:
     if form == "names":  # find's tests, any of them
         tests = " -o ".join(f"-iname {shlex.quote(item)}" for item in value.items)
         return rf"\( {tests} \)" if len(value.items) > 1 else tests
+    if form == "includes":  # grep's
+        return " ".join(f"--include={shlex.quote(item)}" for item in value.items)
     if form == "containing":
         return shlex.quote(f"*{value.items[0]}*")
     if form in ("plain", "pattern"):  # for sed, between single quotes; slots.py's terms alone

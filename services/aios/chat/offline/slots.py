@@ -92,6 +92,7 @@ class Slots:
             "topic": self._topic,
             "quoted": self._kind("text", (Kind.QUOTED,), re.compile(r".+")),
             "word": self._word,
+            "words": self._several(self._strict("text", _PACKAGE, frozenset())),
             "term": self._term,
             "locale": self._kind("locale", (Kind.DOTTED, Kind.WORD), _LOCALE),
             "account": self._kind("account", (Kind.DOTTED, Kind.WORD), _ACCOUNT),
