@@ -166,7 +166,8 @@ class _Following:
         details: dict[str, Any] = {k: v for k, v in given.items() if k in _SHOWN}
         if left_out:
             details["truncated"] = left_out
-        if blocked(str(details.get("profile", "")), status, self._printed["stderr"].tail):
+        err = self._printed["stderr"]
+        if blocked(str(details.get("profile", "")), status, err.head + err.tail):
             details["profile_blocked"] = True
         self._turn.session.append(
             "command", **self._place, started_at=self._begun, exit_status=status,
