@@ -27,7 +27,7 @@ RANGES = {
     "cpu_weight": (0, 10_000), "confirm_within": (1, 10**6), "approval_timeout": (1, 10**6),
     "max_tokens": (1, 10**6), "context_tokens": (2048, 10**8), "max_steps": (1, 10**4),
     "budget_tokens": (0, 10**9), "max_cost": (0, 10**6), "max_seconds": (1, 10**6),
-    "keep_days": (1, 10**5), "backups": (1, 1000),
+    "keep_days": (1, 10**5), "ready_seconds": (0, 10**6), "backups": (1, 1000),
 }  # fmt: skip
 
 HIDDEN = (
@@ -59,6 +59,9 @@ class Chat:
     """US dollars for one prompt; 0: any. Needs a price (aios.chat.prices)."""
     max_seconds: int = 3600
     """For one prompt, looked at between the model's turns."""
+    ready_seconds: int = 300
+    """How long the service stays after a model's answer: to load what speaks to models takes
+    seconds. 0: it leaves as the other services do."""
     keep_days: int = 30
     """How long a session that nobody uses is kept."""
 

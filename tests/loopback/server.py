@@ -135,6 +135,7 @@ def events(turn: Turn, result: str, number: int) -> Iterator[tuple[str, dict[str
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # small pieces would each wait 40 ms for the last one's ACK
     server: Loopback
     sizes: ClassVar[random.Random] = random.Random(7)
 

@@ -126,7 +126,7 @@ def model(sandbox: Sandbox) -> Iterator[Any]:
         assert server.stdout
         servers[server.stdout.readline().strip()] = server
         url = server.stdout.readline().strip()
-        settings = f'[chat]\nbase_url = "{url}"\nmodel = "scripted"\n'
+        settings = f'[chat]\nbase_url = "{url}"\nmodel = "scripted"\nready_seconds = 0\n'
         sandbox.run(["tee", "/etc/aios/config.d/90-loopback.toml"], input=settings)
 
     yield start

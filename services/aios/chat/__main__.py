@@ -17,7 +17,12 @@ def main() -> int:
 
     async def setup() -> list[Interface]:
         state = Path(os.environ["STATE_DIRECTORY"])
-        chat = Chat(Store(state / "sessions"), service.bus.call, mcp=Tools(state / "mcp"))
+        chat = Chat(
+            Store(state / "sessions"),
+            service.bus.call,
+            mcp=Tools(state / "mcp"),
+            hold=service.hold,
+        )
         chat.sweep()
         return [ChatInterface(chat), SessionInterface(chat)]
 

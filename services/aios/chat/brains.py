@@ -1,6 +1,8 @@
 """Which brain answers: what the person chose for the session, else what is configured."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from enum import StrEnum
 
@@ -16,10 +18,17 @@ class Name(StrEnum):
     OFFLINE = "offline"
 
 
-class Brains:
-    """Their connections are kept while the configuration stays."""
+Hold = Callable[[], AbstractContextManager[None]]
 
-    def __init__(self) -> None:
+
+class Brains:
+    """Their connections are kept while the configuration stays. hold: keeps the service from
+    leaving."""
+
+    def __init__(self, hold: Hold = nullcontext) -> None:
+        self._hold = hold
+        self._held = ExitStack()
+        self._timer: asyncio.TimerHandle | None = None
         self._connection: Connection | None = None
         self._loading: set[asyncio.Task[object]] = set()
 
@@ -54,6 +63,17 @@ class Brains:
 
     def anthropic(self, settings: config.Chat) -> Brain:
         return AnthropicBrain(self._connected(settings), settings)
+
+    def stay_ready(self, settings: config.Chat) -> None:
+        """For the next prompt of a person who reads the answer first."""
+        if not settings.ready_seconds:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._held.close()
+        self._held.enter_context(self._hold())
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(settings.ready_seconds, self._held.close)
 
     def prepare(self, settings: config.Chat) -> None:
         """While the person still types: the first prompt need not wait for it."""

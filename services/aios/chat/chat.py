@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from aios import config
 from aios.caller import Caller
 from aios.chat import mcp_client, offline_brain, prompt, replay, tokens
-from aios.chat.brains import Brains, Name
+from aios.chat.brains import Brains, Hold, Name
 from aios.chat.budget import Budget
 from aios.chat.distribution import distribution
 from aios.chat.event import Emit, Kind, Status
@@ -49,6 +49,7 @@ class Chat:
         mcp: mcp_client.Tools,
         load: Callable[[], config.Config] = config.load,
         sockets: Path = SOCKETS,
+        hold: Hold = nullcontext,
     ) -> None:
         self.store = store
         self.mcp = mcp
@@ -58,7 +59,7 @@ class Chat:
         self._answering: dict[str, _Answering] = {}
         """By session."""
         self._lookups = Lookups()
-        self._brains = Brains()
+        self._brains = Brains(hold)
 
     def open(
         self, caller: Caller, machine: str, *, brain: str = "", model: str = "", resume: str = ""
@@ -253,7 +254,11 @@ class Chat:
         system = prompt.system(turn.person.machine, known)
         room = settings.context_tokens - settings.max_tokens - tokens.estimate(system)
         brain = self._brains.anthropic(settings)
-        return await Loop(turn, brain, system, Toolbox(turn, self.mcp), budget, room).converse()
+        toolbox = Toolbox(turn, self.mcp)
+        try:
+            return await Loop(turn, brain, system, toolbox, budget, room).converse()
+        finally:
+            self._brains.stay_ready(settings)
 
 
 async def _context(turn: Turn) -> list[dict[str, Any]]:
