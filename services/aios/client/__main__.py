@@ -33,7 +33,7 @@ _MODULES = {
     "approve": "approvals", "reject": "approvals",
     "attach": "jobs", "cancel": "jobs", "confirm": "jobs",
 }  # fmt: skip
-_TAKES_MACHINE = {"plan", "exec", "jobs", "attach", "cancel", "policy", "history"}
+_TAKES_MACHINE = {"plan", "exec", "jobs", "attach", "cancel", "policy", "history", "log"}
 
 _ID = "[0-9A-HJKMNP-TV-Z]{6,26}"
 """A session's, or the end of one."""
