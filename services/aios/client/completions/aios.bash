@@ -10,13 +10,17 @@ _aios_requests() {
     aios approvals --json 2>/dev/null | grep -oE '"id": "[0-9A-Z]{26}"' | cut -d '"' -f 4
 }
 
+_aios_sessions() {
+    aios sessions --json 2>/dev/null | grep -oE '"id": "[0-9A-Z]{26}"' | cut -d '"' -f 4
+}
+
 _aios_jobs() {
     aios jobs --json 2>/dev/null | grep -oE '"id": "[0-9A-Z]{26}"' | cut -d '"' -f 4
 }
 
 _aios() {
     local current=$2 previous=$3 word command='' action='' i
-    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status"
+    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status sessions init"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -34,6 +38,10 @@ _aios() {
         esac
     done
     case $previous in
+    --resume)
+        mapfile -t COMPREPLY < <(compgen -W "$(_aios_sessions)" -- "$current")
+        return
+        ;;
     -m | --machine)
         mapfile -t COMPREPLY < <(compgen -W "$(_aios_machines)" -- "$current")
         return
@@ -61,7 +69,7 @@ _aios() {
         ;;
     esac
     case $command in
-    '') word="$commands -m --machine --wait-approval --version --help" ;;
+    '') word="$commands -m --machine --wait-approval --resume --continue --plain --json --version --help" ;;
     exec)
         word="-m --machine --pty --detach --json --timeout --cwd --profile --session
             --confirm-within --wait-approval --help --"
@@ -94,7 +102,8 @@ _aios() {
         ;;
     approve | reject) word="$(_aios_requests) --help" ;;
     approvals) word="grants revoke --watch --notify --json --help" ;;
-    status) word="--json --help" ;;
+    status | sessions) word="--json --help" ;;
+    init) word="bash zsh fish --help" ;;
     log)
         word="show stats verify export -n -m --machine -u --user --session --decision --grep
             --since --until --follow --oneline --verify-key --json --help"

@@ -8,12 +8,16 @@ function __aios_requests
     aios approvals --json 2>/dev/null | string match -ar '[0-9A-Z]{26}'
 end
 
+function __aios_sessions
+    aios sessions --json 2>/dev/null | string match -ar '[0-9A-Z]{26}'
+end
+
 function __aios_jobs
     aios jobs --json 2>/dev/null | string match -ar '[0-9A-Z]{26}'
 end
 
 complete -c aios -f
-set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status
+set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status sessions init
 set -l first "not __fish_seen_subcommand_from $commands"
 complete -c aios -n $first -a plan -d 'the command that a prompt would become'
 complete -c aios -n $first -a exec -d 'run one command in a machine, governed'
@@ -30,6 +34,14 @@ complete -c aios -n $first -a memory -d 'the shared memory'
 complete -c aios -n $first -a mcp -d 'the hands for other AIs, and MCP servers'
 complete -c aios -n $first -a log -d 'the audit'
 complete -c aios -n $first -a status -d 'services, machines and sockets'
+complete -c aios -n $first -a sessions -d 'conversations to go on with'
+complete -c aios -n $first -a init -d 'Alt-E in a shell'
+complete -c aios -n $first -l resume -x -a '(__aios_sessions)' -d 'go on with a session'
+complete -c aios -n $first -l continue -d 'go on with the last session'
+complete -c aios -n $first -l plain -d 'for screen readers'
+complete -c aios -n $first -l json -d 'events as lines of JSON'
+complete -c aios -n '__fish_seen_subcommand_from sessions' -l json -d 'for programs'
+complete -c aios -n '__fish_seen_subcommand_from init' -a 'bash zsh fish'
 complete -c aios -n $first -l version -d 'the version'
 complete -c aios -l help -d 'help'
 complete -c aios -n "$first; or __fish_seen_subcommand_from plan exec jobs attach cancel policy history" \
