@@ -112,6 +112,8 @@ async def test_what_is_refused(sandbox: Sandbox) -> None:
             assert answer["error"] in ("InvalidOption", "NoSuchMachine"), (name, arguments)
         with pytest.raises(MCPError, match="no tool"):
             await client.call_tool("approve", {})
+    inside = sandbox.run(["aios", "mcp"], user="ai", machine="aios", check=False)
+    assert inside.returncode == 125 and "on the host" in inside.stderr
     async with connected(sandbox, user="outsider") as client:
         answer, _ = await call(client, "run", command="ls")
         assert answer["error"] == "NotAuthorized"
@@ -169,15 +171,14 @@ def _processes(sandbox: Sandbox) -> str:
     return str(sandbox.machine(["ps", "-eo", "args"]).stdout)
 
 
-def test_the_end_of_the_client_stops_the_job(sandbox: Sandbox) -> None:
+def test_a_killed_server_s_job_is_stopped(sandbox: Sandbox) -> None:
     server = sandbox.popen(["aios", "mcp"], user="me")
     assert server.stdin
     server.stdin.write(f"{_HELLO}\n{_request(1, 'run', command='sleep 1234')}\n")
     server.stdin.flush()
     until(lambda: "sleep 1234" in _processes(sandbox))
-    server.kill()
+    sandbox.run(["pkill", "-KILL", "-u", "me", "-f", "aios.mcp"])
     server.communicate()
-    sandbox.run(["pkill", "-KILL", "-u", "me", "-f", "aios.mcp"], check=False)
     until(lambda: "sleep 1234" not in _processes(sandbox))
 
 
