@@ -28,6 +28,7 @@ RANGES = {
     "max_tokens": (1, 10**6), "context_tokens": (2048, 10**8), "max_steps": (1, 10**4),
     "budget_tokens": (0, 10**9), "max_cost": (0, 10**6), "max_seconds": (1, 10**6),
     "keep_days": (1, 10**5), "ready_seconds": (0, 10**6), "backups": (1, 1000),
+    "priority": (0, 1), "recency": (0, 10),
 }  # fmt: skip
 
 HIDDEN = (
@@ -128,6 +129,10 @@ class Exec(Ceiling):
 class Memory:
     backups: int = 7
     """Of the database, that are kept."""
+    priority: float = 0.1
+    """How much a memory's priority weighs when it is found by words (aios.memory.ranking)."""
+    recency: float = 0.0
+    """How much it weighs that a memory is new."""
 
 
 @dataclass(frozen=True)

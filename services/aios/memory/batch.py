@@ -18,6 +18,7 @@ from aios.memory import answers, history, memories, search
 from aios.memory.history import Event, moment
 from aios.memory.memories import Draft, Source, index, new_id
 from aios.memory.schema import transaction
+from aios.redact import redact
 
 CHUNK = 5000
 CACHE_KIB = 65_536
@@ -92,7 +93,7 @@ def _import_command(connection: sqlite3.Connection, record: Mapping[str, Any]) -
     status = record.get("exit_status")
     event = Event(
         id=str(record.get("id") or new_id()),
-        command=str(record.get("command") or record["content"]),
+        command=redact(str(record.get("command") or record["content"])),
         machine=str(record.get("machine") or ""),
         uid=os.getuid(),
         user=str(record.get("user") or ""),

@@ -2,6 +2,7 @@
 history's; asked.py, keeping.py, attaching.py and layers.py are other parts of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aios.errors import NotAuthorized
@@ -52,9 +53,11 @@ class Memory(Asked, Keeping, Attaching, Layers):
         given = Options(options, _PAGE)
         await self._person(call, given)
         limit, offset = _page(given)
+        memory = self._config.memory
+        weights = replace(search.WEIGHTS, priority=memory.priority, recency=memory.recency)
         await self._refresh()
         found = await self._database.read(
-            lambda db: search.search(db, query, limit=limit, offset=offset)
+            lambda db: search.search(db, query, limit=limit, offset=offset, weights=weights)
         )
         return [memory.fields() for memory in found]
 
