@@ -66,25 +66,13 @@ def _import(connection: sqlite3.Connection, record: Mapping[str, Any]) -> str:
     )
     created = moment(record["created_at"]) if record.get("created_at") else memories.now()
     memory_id = str(record.get("id") or new_id())
-    new = connection.execute(
-        "INSERT OR IGNORE INTO memories(id, content, ai_interpretation, priority_score, created_at,"
-        " updated_at, related_entities) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            memory_id, draft.content, draft.ai_interpretation, draft.priority_score, created,
-            created, json.dumps(draft.related_entities) if draft.related_entities else None,
-        ),
-    ).rowcount  # fmt: skip
-    if not new:
+    owner = str(record.get("user") or "")
+    if not memories.insert(connection, memory_id, draft, owner=owner, created_at=created):
         return "known"
     if record.get("session") or record.get("machine"):
-        source = Source(
-            str(record.get("machine") or ""), str(record.get("user") or ""), os.getuid(),
-            str(record.get("session") or ""),
-        )  # fmt: skip
-        connection.execute(
-            "INSERT OR REPLACE INTO memory_sources(memory_id, machine, user, uid, session)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (memory_id, source.machine, source.user, source.uid, source.session or None),
+        machine, session = str(record.get("machine") or ""), str(record.get("session") or "")
+        memories.put_source(
+            connection, memory_id, Source(machine, owner, os.getuid(), session, "import")
         )
     return "memories"
 
