@@ -53,6 +53,12 @@ def test_output_comes_as_it_is_printed(sandbox: Sandbox) -> None:
         assert me.printed() == "before\nafter\n"
 
 
+def test_a_command_has_no_input_and_an_end(sandbox: Sandbox) -> None:
+    with Conversation(sandbox) as me:
+        assert me.ask("!readlink /proc/self/fd/0; cat") == "ok"
+        assert me.printed() == "/dev/null\n"
+
+
 def test_an_interrupt_stops_what_runs_and_keeps_the_conversation(
     sandbox: Sandbox, model: Any
 ) -> None:

@@ -21,7 +21,15 @@ from aios.chat.person import SOCKETS, BusCall, Person, machine_missing, machine_
 from aios.chat.session import Session, Store
 from aios.chat.tools import Toolbox
 from aios.chat.turn import ENDS, Turn
-from aios.errors import AiosError, Busy, InvalidOption, NoSuchMachine, NotAuthorized, NotFound
+from aios.errors import (
+    AiosError,
+    Busy,
+    InvalidOption,
+    ModelUnavailable,
+    NoSuchMachine,
+    NotAuthorized,
+    NotFound,
+)
 from aios.ids import is_machine
 from aios.memory import preferences
 
@@ -83,8 +91,13 @@ class Chat:
             )
         if (brain or session.brain, model or session.model) != (session.brain, session.model):
             session = self.store.choose(session, brain or session.brain, model or session.model)
-        if self._brains.name(settings, session) is Name.ANTHROPIC:
-            self._brains.prepare(settings)
+        try:
+            if self._brains.name(settings, session) is Name.ANTHROPIC:
+                self._brains.prepare(settings)
+        except ModelUnavailable:
+            if brain:
+                raise
+            # Commands run all the same; a prompt is told why it has no answer.
         return session.id
 
     def _newest(self, caller: Caller, machine: str) -> Session:

@@ -175,6 +175,11 @@ async def test_a_brain_and_a_model_are_chosen_among_those_configured(
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
     with pytest.raises(ModelUnavailable, match="no key"):
         world.chat.open(world.caller, "box", brain="anthropic")
+    world.settings["brain"] = "anthropic"
+    session = world.open()
+    assert await world.ask(session, "!true") is Status.OK
+    assert await world.ask(session, "hello") is Status.FAILED
+    assert "no key" in world.seen("error")[0]["message"]
 
 
 async def test_much_output_is_shown_to_its_bound_and_then_its_end(world: Any) -> None:
