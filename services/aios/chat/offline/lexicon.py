@@ -6,7 +6,6 @@ from pathlib import Path
 
 from aios.chat.offline.sentence import Kind, Token
 
-
 _LONG = 6
 _WANTS = (("i", "want"), ("i", "need"), ("i", "wish"), ("we", "want"), ("we", "need"))
 _VERBS = frozenset(

@@ -76,7 +76,23 @@ def _own() -> Distro:
 
 
 def plan(brain: Brain, sentence: str, context: Context) -> Plan:
-    return before_rules(sentence) or of_result(brain.read(sentence, context), sentence)
+    if known := before_rules(sentence):
+        return known
+    result = brain.read(sentence, context)
+    if isinstance(result, Proposal) and _doubtful(result):
+        name = ", ".join(result.unverified)
+        reason = f"without the machine I cannot tell whether {name} is a unit"
+        return Plan(reason=reason, suggestions=(result.command,))
+    return of_result(result, sentence)
+
+
+def _doubtful(proposal: Proposal) -> bool:
+    """Whether a word that no list has, and that looks like any other, would name a service."""
+    return (
+        proposal.changes
+        and proposal.intent.startswith("services.")
+        and any(name.isalpha() and name.islower() for name in proposal.unverified)
+    )
 
 
 def before_rules(sentence: str) -> Plan | None:

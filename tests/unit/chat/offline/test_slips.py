@@ -76,7 +76,7 @@ def test_what_is_told_may_matter(sentence: str) -> None:
         ("copy my ssh key to bob@10.0.0.5", "ssh-copy-id bob@10.0.0.5"),
         ("mount /dev/sdb1 on /mnt/usb", "mount /dev/sdb1 /mnt/usb"),
         ("mount the drive", None),
-        ("search for TODO in all yaml files", "grep -rn --include='*.yaml' --include='*.yml' -e TODO ."),
+        ("search for TODO in all php files", "grep -rn --include='*.php' -e TODO ."),
     ],
 )  # fmt: skip
 def test_values_are_quoted_or_refused(sentence: str, expected: str | None) -> None:
