@@ -13,6 +13,8 @@ def mark() -> str:
 
 
 def between(mark: str, about: str, text: str) -> str:
+    # JSON can say half of a surrogate pair, which nothing that this is sent with could.
+    text = text.encode(errors="replace").decode()
     return f"<{mark} {about}>\n{bounded(text)}\n</{mark}>"
 
 

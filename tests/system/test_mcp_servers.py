@@ -57,7 +57,7 @@ def test_list_and_test(sandbox: Sandbox, servers: Any) -> None:
     approve(sandbox, pending(sandbox, f"{COMMAND} dies"))
     said, _ = trying.communicate(timeout=60)
     assert trying.returncode == 1
-    assert "✓ tools: 4 tools" in said and "tools__echo" in said
+    assert "✓ tools: 5 tools" in said and "tools__echo" in said
     assert "✗ all" in said and "no such licence" in said
     until(lambda: COMMAND not in sandbox.machine(["ps", "-eo", "args"]).stdout)
 

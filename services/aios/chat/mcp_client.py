@@ -40,7 +40,7 @@ LIST = "list_tools"
 MAX_NAME = 64
 MAX_DESCRIPTION = 1000
 MAX_SCHEMA = 8 * 1024
-"""Characters of what one tool takes: all of it goes to the model with every step."""
+"""Bytes of what one tool takes: all of it goes to the model with every step."""
 MAX_TOOLS = 64
 """Of all servers together."""
 
@@ -257,7 +257,11 @@ def _tool(server: Server, tool: Message) -> Definition | None:
     plain = name.isascii() and name.replace("-", "_").replace("_", "a").isalnum()
     if not plain or len(name) > MAX_NAME or not isinstance(schema, dict):
         return None
-    if schema.get("type") != "object" or len(json.dumps(schema)) > MAX_SCHEMA:
+    try:
+        size = len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError:
+        return None
+    if schema.get("type") != "object" or size > MAX_SCHEMA:
         return None
     said = " ".join(visible(str(tool.get("description", "")).replace("\n", " ")).split())
     return {

@@ -44,11 +44,11 @@ class Pipes(NamedTuple):
 
 
 class Peer:
-    """One server. `changed`: it says that its tools are others now."""
+    """One server. `changed`: its tools are not those that `tools` gave last, or it never did."""
 
     def __init__(self, name: str, pipes: Pipes) -> None:
         self.name = name
-        self.changed = False
+        self.changed = True
         self._pipes = pipes
         self._ids = count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}

@@ -114,8 +114,11 @@ def _server(name: str, entry: Any, origin: str) -> Server | str:
         return '"env" has strings'
     if not isinstance(description, str):
         return '"description" is a string'
-    words = [command, *arguments]
-    if any("\0" in word or "\ud800" <= max(word, default="") <= "\udfff" for word in words):
-        return "a word that no program can be given"
-    line = shlex.join(words)
+    line = shlex.join([command, *arguments])
+    try:
+        "".join([line, description, *env, *env.values()]).encode()
+    except UnicodeEncodeError:
+        return "text that has no UTF-8 form"
+    if "\0" in line:
+        return "a word with NUL, which no program can be given"
     return Server(name, line, origin, dict(env), description[:MAX_DESCRIPTION])

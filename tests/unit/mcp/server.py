@@ -42,6 +42,7 @@ def main(faults):
                 {"name": "crash", "inputSchema": {"type": "object"}},
                 5,
                 {"x": 1},
+                {"name": "half", "inputSchema": {"type": "object", "title": "\ud800"}},
             ]
             second = [{"name": "where", "inputSchema": {"type": "object"}}]
             result = {"tools": second} if page else {"tools": first, "nextCursor": "2"}
@@ -54,7 +55,7 @@ def main(faults):
             if name == "hang":
                 continue
             if name == "where":
-                text = f"{Path.cwd()} {os.environ.get('COLOUR')} {os.getpid()}"
+                text = f"{Path.cwd()} {os.environ.get('COLOUR')} {os.getpid()} \ud800"
             elif name == "echo":
                 text = given.get("text", "") * given.get("times", 1)
             else:

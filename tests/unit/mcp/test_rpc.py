@@ -51,8 +51,10 @@ async def launched(*argv: str) -> AsyncIterator[Peer]:
 async def test_what_a_server_offers() -> None:
     async with launched(str(SERVER)) as peer:
         await peer.start()
+        assert peer.changed
         tools = await peer.tools()
-        assert [tool["name"] for tool in tools] == ["echo", "not plain", "crash", "where"]
+        assert not peer.changed
+        assert [tool["name"] for tool in tools] == ["echo", "not plain", "crash", "half", "where"]
         answers = await asyncio.gather(*(peer.call("echo", {"text": str(n)}) for n in range(50)))
         assert [answer["content"][0]["text"] for answer in answers] == [str(n) for n in range(50)]
         long = await peer.call("echo", {"text": "漢" * 1000, "times": 1000})

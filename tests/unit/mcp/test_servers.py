@@ -30,6 +30,7 @@ def test_what_is_used_and_what_is_not() -> None:
                     "odd": {"command": "x", "args": "-y"},
                     "numbers": {"command": "x", "env": {"PORT": 1}},
                     "nul": {"command": "x\0"},
+                    "half": {"command": "x", "args": ["\ud800😀"]},
                     "list": [],
                 },
                 "theme": "dark",
@@ -41,7 +42,7 @@ def test_what_is_used_and_what_is_not() -> None:
     files = found.known["files"]
     assert files.command == "npx -y @x/files '/srv/two words'"
     assert (files.env, files.description, files.origin) == ({"TOKEN": "t"}, "files of /srv", "f")
-    assert len(found.unusable) == 9
+    assert len(found.unusable) == 10
     assert "stdio" in found.unusable["far"]
 
 
