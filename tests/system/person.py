@@ -1,10 +1,13 @@
 """A person at a terminal."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
+import termios
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -28,8 +31,10 @@ class Person:
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             os.execvp(command[0], command)
+        self.raw = ""
+        """Everything written so far."""
         self.screen = ""
-        """Everything written so far, without what only moves the cursor or colours."""
+        """The same without what only moves the cursor or colours."""
         self._seen = 0
         self._status: int | None = None
 
@@ -52,6 +57,14 @@ class Person:
     def type(self, text: str) -> None:
         os.write(self._terminal, text.encode())
 
+    def paste(self, text: str) -> None:
+        """As a terminal marks what is pasted."""
+        self.type(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, rows: int, columns: int) -> None:
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
+
     def say(self, line: str) -> None:
         self.type(line + "\r")
 
@@ -64,6 +77,7 @@ class Person:
             data = os.read(self._terminal, 65536)
         except OSError:
             return False  # EIO: nobody holds the other end
+        self.raw += data.decode(errors="replace")
         self.screen += CONTROL.sub("", data.decode(errors="replace"))
         return bool(data)
 

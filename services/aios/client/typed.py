@@ -4,7 +4,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 from aios.client.terminal import Terminal
@@ -89,17 +91,26 @@ class Typed:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._kept = Kept()
+        self._kept: Kept | None = None
+
+    @cached_property
+    def _readline(self) -> ModuleType | None:
         try:
             import readline
         except ImportError:
-            self._readline = None
-            return
-        self._readline = readline
-        readline.set_history_length(HISTORY_LINES)
-        readline.set_auto_history(False)
-        for line in self._kept.lines:
-            readline.add_history(line)
+            return None
+        return readline
+
+    def _history(self) -> Kept:
+        """Read when a prompt is, so not for one that was an argument."""
+        if self._kept is None:
+            self._kept = Kept()
+            if self._readline is not None:
+                self._readline.set_history_length(HISTORY_LINES)
+                self._readline.set_auto_history(False)
+                for line in self._kept.lines:
+                    self._readline.add_history(line)
+        return self._kept
 
     def prompt(self, name: str) -> str:
         prompt = f"[{visible(name)}] >"
@@ -109,6 +120,7 @@ class Typed:
             if coloured != prompt:
                 start, end = coloured.split(prompt)
                 prompt = f"\1{start}\2{prompt}\1{end}\2"
+        self._history()
         return input(f"{prompt} ")
 
     def edit(self, label: str, text: str = "") -> str:
@@ -123,7 +135,7 @@ class Typed:
             readline.set_startup_hook()
 
     def keep(self, line: str) -> None:
-        self._kept.add(line)
+        self._history().add(line)
         if self._readline is not None:
             self._readline.add_history(line)
 

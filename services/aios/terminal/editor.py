@@ -24,17 +24,19 @@ from aios.client.terminal import Terminal
 from aios.client.typed import Complete, Kept, risk
 from aios.text import visible
 
-STYLE = Style.from_dict(
-    {
-        # All have a colour: blanks that have none are stepped over, not written.
-        "label": "ansidefault",
-        "red": "bold ansired", "yellow": "bold ansiyellow", "green": "bold ansigreen",
-        # Marks are words and brackets: no bar, no shades that a terminal may not have.
-        "completion-menu": "noinherit", "completion-menu.completion.current": "noinherit reverse",
-        "scrollbar.background": "noinherit", "scrollbar.button": "noinherit",
-        "aborting": "noinherit", "exiting": "noinherit",
-    }
-)  # fmt: skip
+_COLOURS = {"red": "bold ansired", "yellow": "bold ansiyellow", "green": "bold ansigreen"}
+_MARKS = {
+    # A colour, if only the terminal's own: blanks that have none are stepped over, not written.
+    "label": "ansidefault",
+    # No bar, no shades that a terminal may not have.
+    "completion-menu": "noinherit", "completion-menu.completion.current": "noinherit reverse",
+    "scrollbar.background": "noinherit", "scrollbar.button": "noinherit",
+}  # fmt: skip
+
+
+def _style(*, coloured: bool) -> Style:
+    colours = _COLOURS if coloured else dict.fromkeys(_COLOURS, "ansidefault")
+    return Style.from_dict(_MARKS | colours)
 
 
 class Editor:
@@ -52,6 +54,7 @@ class Editor:
         self._history = history
 
     def _session(self, history: InMemoryHistory, keys: KeyBindings) -> PromptSession[str]:
+        style = _style(coloured=self._terminal.coloured)
         session: PromptSession[str] = PromptSession(
             input=self._input,
             output=self._output,
@@ -61,13 +64,13 @@ class Editor:
             prompt_continuation=lambda width, _row, _wraps: " " * width,
             complete_while_typing=False,
             completer=_Candidates(lambda line: self._complete(line)),
-            style=STYLE,
+            style=style,
             include_default_pygments_style=False,
             color_depth=None if self._terminal.coloured else ColorDepth.DEPTH_1_BIT,
             enable_suspend=True,
             reserve_space_for_menu=6,
         )
-        session.app.renderer = _Renderer(STYLE, self._output)
+        session.app.renderer = _Renderer(style, self._output)
         return session
 
     def prompt(self, name: str) -> str:
