@@ -11,14 +11,44 @@ STATE = "/var/lib/aios/exec/aios"
 UNIT = "aios-exec@aios.service"
 
 
-def verify(sandbox: Sandbox, *arguments: str, user: str = "root", input: str = "") -> Any:
-    """(exit status, report of machine aios)"""
+# Root puts itself into a cgroup with the name of an exec's unit: what it sends is to journald, and
+# so to everybody, what that exec wrote. A chain of six, one left out, one changed, one added.
+AS_EXEC = """
+import os, pathlib
+from systemd import journal
+from aios.record.digest import GENESIS, digest
+cgroup = pathlib.Path("/sys/fs/cgroup/system.slice/aios-exec@madeup.service")
+cgroup.mkdir(exist_ok=True)
+(cgroup / "cgroup.procs").write_text(str(os.getpid()))
+
+def send(number, previous, **changed):
+    fields = {"MESSAGE": f"Finished: {number}", "PRIORITY": "6", "AIOS_EVENT": "finished",
+              "AIOS_ID": str(number), "AIOS_COMMAND": "true", "AIOS_MACHINE": "madeup",
+              "AIOS_SEQUENCE": str(number), "AIOS_PREVIOUS": previous}
+    fields["AIOS_HASH"] = digest(fields)
+    if number != 2:
+        journal.sendv(*(f"{name}={value}" for name, value in (fields | changed).items()))
+    return fields["AIOS_HASH"]
+
+previous, hashes = GENESIS, [GENESIS]
+for number in range(1, 7):
+    previous = send(number, previous, **({"AIOS_COMMAND": "false"} if number == 4 else {}))
+    hashes.append(previous)
+send(5, "7" * 64)
+"""
+
+
+def verify(
+    sandbox: Sandbox, *arguments: str, user: str = "root", input: str = "", machine: str = "aios"
+) -> Any:
+    """(exit status, the machine's report)"""
     done = sandbox.run(
-        ["aios", "log", "verify", "--json", *arguments], user=user, input=input, check=False
-    )
+        ["aios", "log", "verify", "--json", "-m", machine, *arguments],
+        user=user, input=input, check=False,
+    )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     reports = {report["machine"]: report for report in json.loads(done.stdout)}
-    return done.returncode, reports["aios"]
+    return done.returncode, reports[machine]
 
 
 def log(sandbox: Sandbox, *arguments: str) -> list[dict[str, Any]]:
@@ -140,6 +170,35 @@ def test_what_the_journal_no_longer_keeps_is_anchored(sandbox: Sandbox) -> None:
     assert status == 0 and any("root" in note for note in report["notes"])
 
 
+def test_a_journal_file_that_somebody_took_away(sandbox: Sandbox) -> None:
+    run(sandbox, "true")
+    sandbox.run(["journalctl", "--sync", "--rotate"])
+    first = verify(sandbox)[1]["last"] + 1
+    run(sandbox, "echo hidden")
+    sandbox.run(["journalctl", "--sync", "--rotate"])
+    last = verify(sandbox)[1]["last"]
+    run(sandbox, "true")
+    directory = f"/var/log/journal/{sandbox.sh('cat /etc/machine-id')}"
+    taken = sandbox.sh(f"ls -t {directory}/system@*.journal").splitlines()[0]
+    sandbox.run(["mv", taken, "/var/tmp/taken.journal"])
+    status, report = verify(sandbox)
+    sandbox.run(["mv", "/var/tmp/taken.journal", taken])
+    (finding,) = report["findings"]
+    assert (status, finding["kind"]) == (1, "removed")
+    assert (finding["sequence"], finding["count"]) == (first, last - first + 1)
+    assert verify(sandbox)[0] == 0
+
+
+def test_what_was_done_to_a_chain_is_named(sandbox: Sandbox) -> None:
+    sandbox.python(AS_EXEC)
+    status, report = verify(sandbox, machine="madeup")
+    assert status == 1
+    assert kinds(report) == [("removed", 2), ("changed", 4), ("forged", 5)]
+    told = sandbox.run(["aios", "log", "verify", "-m", "madeup"], check=False).stdout
+    assert "✗ madeup: 5 records, 1 to 6; 3 findings" in told
+    assert "removed: 2 not there, between 1 (finished of 1) and 3 (finished of 3)" in told
+
+
 def test_commands_are_found_by_what_is_known_of_them(sandbox: Sandbox) -> None:
     run(sandbox, "echo Findable", session="S-find")
     run(sandbox, "rm -rf /")
@@ -193,7 +252,6 @@ def test_secrets_are_struck_out(sandbox: Sandbox) -> None:
     assert all(record["AIOS_REDACTED"] == "1" for record in records)
     assert "REDACTED" in records[0]["AIOS_COMMAND"] and "REDACTED" in records[0]["MESSAGE"]
     assert verify(sandbox)[0] == 0
-    until(lambda: sandbox.sh(f"find {STATE}/history -name '*.json'") == "")
     everything = sandbox.sh(f"journalctl -o json -a -u 'aios-*' AIOS_ID={job}")
     theirs = sandbox.sh(f"journalctl -M aios -o json -a --since -5m | grep {job} || true")
     assert theirs
