@@ -31,3 +31,11 @@ def test_batch_needs_no_service(sandbox: Sandbox) -> None:
     done = sandbox.run(["aios", "plan", "--batch"], user="outsider", input=lines)
     first, second = map(json.loads, done.stdout.splitlines())
     assert (first["cmd"], second["cmd"]) == ("free -h", None)
+
+
+def test_what_was_installed_is_shown(sandbox: Sandbox) -> None:
+    sandbox.machine(["apt-get", "-y", "purge", "tree"], check=False)
+    done = sandbox.run(["aios", "install tree"], user="me")
+    (line,) = [line for line in (done.stdout + done.stderr).splitlines() if "✓ tree " in line]
+    version = sandbox.machine(["dpkg-query", "-W", "-f=${Version}", "tree"]).stdout
+    assert line.strip().endswith(version)

@@ -37,7 +37,7 @@ class Places:
         """A path by its looks, or a known place; never a bare word."""
         token = tokens[place]
         written = token.kind in (Kind.PATH, Kind.DOTTED) or (
-            token.kind is Kind.QUOTED and "/" in token.text
+            token.kind is Kind.QUOTED and ("/" in token.text or _is_file(token.text))
         )
         if written and _PLAIN_PATH.fullmatch(token.text):
             yield Value("path", (token.text,)), place + 1
@@ -76,11 +76,11 @@ class Places:
             found = True
             yield reading
         token = tokens[place]
+        if not found and token.kind is Kind.QUOTED and _PLAIN_PATH.fullmatch(token.text):
+            yield Value("path", (token.text,)), place + 1
         if found or not _BARE.fullmatch(token.text):
             return
-        if token.kind is Kind.QUOTED:
-            yield Value("path", (token.text,)), place + 1
-        elif token.kind in (Kind.WORD, Kind.NUMBER, Kind.SIZE):
+        if token.kind in (Kind.WORD, Kind.NUMBER, Kind.SIZE):
             words = (token.text.lower(), token.word)
             lexicon = self._lexicon
             taken: set[str] = set(lexicon.never_names | lexicon.critical | lexicon.reading)

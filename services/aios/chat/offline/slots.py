@@ -134,7 +134,7 @@ class Slots:
                 yield Value(kind, (token.text,)), place + 1
             if (
                 token.kind not in (*_ACTUAL, Kind.SIZE, Kind.NUMBER)
-                or token.text.isdigit()
+                or not any(map(str.isalpha, token.text))
                 or not pattern.fullmatch(token.text)
                 or self._reserved(token)
                 or (token.kind is Kind.DOTTED and _FILE_NAME.search(token.text))

@@ -89,7 +89,7 @@ def test_compounds_are_whole_or_nothing(sentence: str, expected: str | None) -> 
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
-        ("delete the file 'my notes.txt'", None),
+        ("delete the file 'my notes.txt'", "rm 'my notes.txt'"),
         ('delete "/srv/my notes.txt"', "rm '/srv/my notes.txt'"),
         ("show the size of '/srv/$(reboot)'", "du -sh '/srv/$(reboot)'"),
         ('search "it\'s" in /srv', "grep -rn -e 'it'\"'\"'s' /srv"),

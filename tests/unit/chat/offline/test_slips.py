@@ -76,6 +76,11 @@ def test_what_is_told_may_matter(sentence: str) -> None:
         ("copy my ssh key to bob@10.0.0.5", "ssh-copy-id bob@10.0.0.5"),
         ("mount /dev/sdb1 on /mnt/usb", "mount /dev/sdb1 /mnt/usb"),
         ("mount the drive", None),
+        ('move "a b.txt" to /tmp', "mv 'a b.txt' /tmp"),
+        ('delete the file "-rf"', "rm ./-rf"),
+        ('delete the file "a; reboot"', "rm 'a; reboot'"),
+        ("empty the file app.log", "truncate -s 0 app.log"),
+        ("install python 3.12", None),
         ("search for TODO in all php files", "grep -rn --include='*.php' -e TODO ."),
     ],
 )  # fmt: skip
