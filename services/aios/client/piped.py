@@ -2,12 +2,15 @@
 
 import os
 import secrets
+import select
 import stat
 import sys
 from collections import deque
 
 HEAD, TAIL = 8_000, 24_000
 """Characters kept of each end: what went wrong usually stands last."""
+QUIET_SECONDS = 3.0
+"""So long nothing came, and it is told what is waited for."""
 _READ = 65536
 
 
@@ -37,6 +40,9 @@ def with_prompt(prompt: str) -> str:
 def _read(fd: int) -> tuple[str, int]:
     """Both ends of all that comes, as text, and how many bytes between them are not in it."""
     head, tail, size, held = b"", deque[bytes](), 0, 0
+    if not select.select([fd], [], [], QUIET_SECONDS)[0]:
+        # Some who start us leave an input open into which nobody writes.
+        print("aios: reading standard input to its end; </dev/null is none", file=sys.stderr)
     while data := os.read(fd, _READ):
         size += len(data)
         if len(head) < HEAD:
