@@ -47,6 +47,7 @@ def packages() -> Path:
     for wheel in wheels.glob("*.whl"):
         zipfile.ZipFile(wheel).extractall(unpacked)
         wheel.unlink()
+    wheels.rmdir()
     unpacked.rename(target)
     return target
 
