@@ -112,9 +112,10 @@ class Answer:
         if self._output is None:
             self._output = Output(self._terminal, record=self._record)
         if "text" in data:
-            if left_out := data.get("left_out"):
-                self._output.piece("stdout", f"… {left_out} characters left out\n")
-            self._output.piece(str(data.get("stream", "stdout")), str(data["text"]))
+            stream = str(data.get("stream", "stdout"))
+            if left_out := int(data.get("left_out", 0)):
+                self._output.left_out(stream, left_out)
+            self._output.piece(stream, str(data["text"]))
             return
         for stream in ("stdout", "stderr"):
             if text := str(data.get(stream, "")):

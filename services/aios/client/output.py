@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from aios.client.terminal import Terminal, settled
 
 HEAD, TAIL = 12, 8
+LONG = 1000
+"""Characters of a folded output's line that are shown."""
 KEPT = 1 << 20
 """Characters of one command's output that are kept to be shown again."""
 COMMANDS = 50
@@ -63,6 +65,11 @@ class Output:
         if lines:
             self._write(name, lines)
 
+    def left_out(self, stream: str, characters: int) -> None:
+        """What comes next is not what follows."""
+        rest = "\n" if self._open.get(stream) else ""
+        self.piece(stream, f"{rest}… {characters} characters left out …\n")
+
     def _write(self, name: str, lines: list[str]) -> None:
         # A line of a file from elsewhere may end in CR LF.
         lines = [settled(line.removesuffix("\r")) for line in lines]
@@ -70,7 +77,9 @@ class Output:
             text = "\n".join(lines) + "\n"
             self._terminal.stream(text, aside=name == "stderr")
             return
-        for line in lines:
+        for whole in lines:
+            more = len(whole) - LONG
+            line = f"{whole[:LONG]} … {more} characters" if more > 0 else whole
             self._lines += 1
             if self._lines <= HEAD:
                 self._terminal.stream(line + "\n", aside=name == "stderr")
@@ -85,9 +94,9 @@ class Output:
             if rest:
                 self._open[name] = ""
                 self._write(name, [rest])
-        left_out = self._lines - HEAD - len(self._last)
-        if left_out > 0:
-            said = f"{left_out} more lines here" if self._terminal.plain else f"… {left_out} lines"
+        folded = self._lines - HEAD - len(self._last)
+        if folded > 0:
+            said = f"{folded} more lines here" if self._terminal.plain else f"… {folded} lines"
             self._terminal.note(f"  {said}, {reference} shows all")
         for line in self._last:
             self._terminal.stream(line + "\n")

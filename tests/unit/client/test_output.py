@@ -67,6 +67,18 @@ def test_the_middle_is_folded_and_kept(terminal: Terminal) -> None:
     assert named(known, "v") is kept and named(known, "8") is None
 
 
+def test_a_long_line_is_cut_where_it_is_folded(terminal: Terminal) -> None:
+    known = output.records()
+    said = play(terminal, known, command(1, "x"), piece(1, "y" * 5000), finished(1))
+    assert "y" * 1000 + " … 4000 characters\n" in said and known[0].text == "y" * 5000
+
+
+def test_what_was_not_shown_is_told(terminal: Terminal) -> None:
+    last = {"number": 1, "stream": "stdout", "text": "end\n", "left_out": 7}
+    said = play(terminal, None, command(1, "x"), piece(1, "a"), ("output", last), finished(1))
+    assert said == "  $ x\na\n… 7 characters left out …\nend\n"
+
+
 def test_what_is_just_long_is_not_folded(terminal: Terminal) -> None:
     text = "".join(f"{n}\n" for n in range(20))
     assert text in play(terminal, output.records(), command(1, "x"), piece(1, text), finished(1))
