@@ -71,20 +71,22 @@ class Connection:
         self.base_url = base_url
         self.credentials = credentials
         self._client: anthropic.AsyncAnthropic | None = None
+        self._loading = asyncio.Lock()
 
     async def client(self) -> "anthropic.AsyncAnthropic":
-        if self._client is None:
-            # Some seconds and 74 MiB: only when a model is wanted, and beside the loop.
-            sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
-            known = self.credentials
-            self._client = sdk.AsyncAnthropic(
-                # A server of one's own may want no key; the SDK wants to send one.
-                api_key=known.api_key or (None if known.auth_token else "none"),
-                auth_token=known.auth_token,
-                base_url=self.base_url or None,
-                timeout=SILENCE_SECONDS,
-                max_retries=0,  # ours are shown
-            )
+        async with self._loading:
+            if self._client is None:
+                # Some seconds and 74 MiB: only when a model is wanted, and beside the loop.
+                sdk = await asyncio.to_thread(importlib.import_module, "anthropic")
+                known = self.credentials
+                self._client = sdk.AsyncAnthropic(
+                    # A server of one's own may want no key; the SDK wants to send one.
+                    api_key=known.api_key or (None if known.auth_token else "none"),
+                    auth_token=known.auth_token,
+                    base_url=self.base_url or None,
+                    timeout=SILENCE_SECONDS,
+                    max_retries=0,  # ours are shown
+                )
         assert self._client is not None  # noqa: S101 - made above
         return self._client
 

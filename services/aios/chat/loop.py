@@ -22,6 +22,11 @@ from aios.chat.turn import Turn
 MAX_IDENTICAL = 3
 """The same call so many times in a row is not made: the model is stuck."""
 AT_ONCE = 8
+_CUT = {
+    "max_tokens": "the answer was cut off at [chat] max_tokens",
+    "model_context_window_exceeded": "the conversation is longer than the model can hold",
+    "refusal": "the model declined to answer",
+}
 
 
 @dataclass
@@ -78,8 +83,8 @@ class Loop:
                         reply = event
         self.budget.spend(reply.usage)
         content = reply.content
-        if reply.stop_reason != "tool_use":
-            # A call in a turn that was cut off (max_tokens) is not whole.
+        if reply.stop_reason in _CUT:
+            # A call in a turn that was cut off is not whole.
             content = [block for block in content if block["type"] != "tool_use"]
         if any(block["type"] in ("text", "tool_use") for block in content):
             session.append("said", content=content)
@@ -133,12 +138,7 @@ class Loop:
         return outcome.refused
 
     async def _ending(self, stop_reason: str) -> None:
-        notices = {
-            "max_tokens": "the answer was cut off at [chat] max_tokens",
-            "model_context_window_exceeded": "the conversation is longer than the model can hold",
-            "refusal": "the model declined to answer",
-        }
-        if notice := notices.get(stop_reason):
+        if notice := _CUT.get(stop_reason):
             await self.turn.emit(Kind.NOTICE, {"text": notice})
 
     async def _stop(self, reason: str) -> Status:

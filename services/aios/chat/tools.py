@@ -125,8 +125,8 @@ class Toolbox:
     async def reads(self, name: str, given: Mapping[str, Any]) -> bool:
         """Whether a call only reads, so that it may run beside others like it. Of a command policy
         says so; what its shell keeps for the next command has to come in order."""
-        if name in _LOOKS:
-            return True
+        if name in _LOOKS or not isinstance(given, Mapping):
+            return name in _LOOKS
         command = given.get("command")
         if name != "run" or not isinstance(command, str) or given.get("profile"):
             return False
@@ -143,6 +143,7 @@ class Toolbox:
         """Errors are outcomes: the model may try something else. stopped: told what there was of
         a command that is cancelled."""
         try:
+            _check_text(given)
             if self.others.has(name):
                 await self.turn.emit(Kind.TOOL, {"name": name, "why": ""})
                 return Outcome(await self.others.call(self.turn, name, given))
@@ -211,6 +212,17 @@ class Toolbox:
         piece = text[offset : offset + 2 * self.turn.ends]
         told = between(mark(), f"stream={stream}", piece)
         return f"characters {offset} to {offset + len(piece)} of {len(text)}\n{told}"
+
+
+def _check_text(given: Any) -> None:
+    """A model may write what is no text (half of a character), or no arguments at all."""
+    try:
+        if isinstance(given, Mapping):
+            json.dumps(given, ensure_ascii=False).encode()
+            return
+    except UnicodeEncodeError:
+        pass
+    raise InvalidOption("the arguments are no JSON object of Unicode text")
 
 
 def _about(name: str, options: Options) -> str:

@@ -1,6 +1,7 @@
 """The loop: side by side, in order, within bounds; and sessions taken up again."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from aios.caller import Caller
 from aios.chat import anthropic_brain
 from aios.chat.chat import NEWEST
 from aios.chat.event import Status
+from aios.chat.tools import Toolbox
 from aios.errors import InvalidOption, ModelUnavailable, NotAuthorized, NotFound
 
 Start = Callable[..., Any]
@@ -29,16 +31,17 @@ async def test_what_only_reads_runs_side_by_side_in_the_order_of_the_calls(
     world: Any, model: Start, tmp_path: Any
 ) -> None:
     pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     server = model(
         # Neither ends without the other.
-        {"tools": [run(f"mkfifo {pipe}"), run(f"cat {pipe}"), run(f"echo met >{pipe}; echo ok")]},
+        {"tools": [run(f"cat {pipe}"), run(f"echo met >{pipe}; echo ok")]},
         {"text": "They met."},
     )
     world.exec.profile = ""
     assert await world.ask(world.open(), "meet") is Status.OK
     assert world.exec.most >= 2
     results = server.requests[1]["messages"][-1]["content"]
-    assert ["met" in block["content"] for block in results] == [False, True, False]
+    assert ["met" in block["content"] for block in results] == [True, False]
 
 
 @pytest.mark.parametrize("second", ["touch {}", "cd /; echo {}", "export A={}"])
@@ -202,3 +205,21 @@ async def test_an_interrupt_while_several_run_stops_them_all(world: Any, model: 
     assert await world.ask(session, "what now?") is Status.OK
     stopped = server.requests[-1]["messages"][2]["content"]
     assert ["stopped before its end" in block["content"] for block in stopped] == [True, True]
+
+
+async def test_arguments_that_are_none(world: Any, model: Start) -> None:
+    server = model(
+        {"tools": [{"name": "run", "input": {"command": ["ls"], "why": ""}}]}, {"text": "Sorry."}
+    )
+    assert await world.ask(world.open(), "go") is Status.OK
+    (result,) = server.requests[1]["messages"][-1]["content"]
+    assert result["is_error"]
+    assert world.seen("command") == []
+
+
+async def test_what_has_no_utf_8_form_is_no_argument(world: Any) -> None:
+    toolbox = Toolbox(None, world.chat.mcp)  # type: ignore[arg-type]
+    for given in ({"command": "echo \udce4", "why": "x"}, ["echo"]):
+        outcome = await toolbox.use("run", given)  # type: ignore[arg-type]
+        assert outcome.error
+        assert not outcome.refused
