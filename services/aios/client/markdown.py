@@ -98,7 +98,7 @@ class Markdown:
             # The kind of a line shows in what stands before its second word.
             if not re.match(r" *\S+ +[^\s*_-]", self._line):
                 return
-            if _FENCE.match(self._line):
+            if _FENCE.match(self._line) or _HEADING.match(self._line):
                 return
             self._end_table()
             self._line = self._start(self._line)
@@ -115,7 +115,7 @@ class Markdown:
         if found := _HEADING.match(line):
             self._style = "bold"
             self._page.begin("", "", 0)
-            return line[found.end() :].rstrip("# ")
+            return re.sub(r" +#+ *$", "", line[found.end() :])
         if found := _QUOTE.match(line):
             self._page.begin("│ ", "dim", 0, again=True)
             return line[found.end() :]
@@ -253,7 +253,7 @@ def inline(text: str, *, last: bool, coloured: bool) -> tuple[list[Piece], str]:
                 plain = ""
             pieces += inner
             continue
-        if not last and char in "`*_[" and _may_open(text, place) and len(text) - place < MAX_OPEN:
+        if not last and _may_open(text, place) and len(text) - place < MAX_OPEN:
             break
         if char == "\\" and text[place + 1 : place + 2] in tuple("\\`*_{}[]()#+-.!|~>"):
             place += 1
@@ -269,7 +269,9 @@ def inline(text: str, *, last: bool, coloured: bool) -> tuple[list[Piece], str]:
 
 
 def _may_open(text: str, place: int) -> bool:
-    """Whether a mark there could still be closed by what comes."""
+    """Whether it is a mark that could still be closed by what comes."""
+    if text[place] not in "*_":
+        return text[place] in "`["
     after = text[place + 1 : place + 2]
     before = text[place - 1 : place]
     return not after.isspace() and not (text[place] == "_" and before.isalnum())
