@@ -13,6 +13,7 @@ from typing import TextIO
 
 from aios.text import visible
 
+NO_KEY = "\ufffd"
 _STYLES = {
     "bold": "1", "dim": "2", "italic": "3",
     "red": "31", "green": "32", "yellow": "33", "cyan": "36",
@@ -211,8 +212,8 @@ def keys(*, signals: bool = True) -> Iterator[int]:
 
 def read_key(fd: int) -> str:
     """One key, or "" at the end of input. A paste or an escape sequence, which come as several
-    bytes at once, is no key: "?"."""
+    bytes at once, is no key: NO_KEY."""
     data = os.read(fd, 4096)
     if len(data) > 1:
         data = data.rstrip(b"\r\n") or b"\n"
-    return data.decode(errors="replace") if len(data) <= 1 else "?"
+    return data.decode(errors="replace") if len(data) <= 1 else NO_KEY

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from aios.client.card import fields, folded
-from aios.client.terminal import harmless, read_key, seconds, settled
+from aios.client.terminal import NO_KEY, harmless, read_key, seconds, settled
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_card_shows_what_is_bound() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "key"),
-    [(b"y", "y"), (b"y\n", "y"), (b"yes\n", "?"), (b"y\ny\n", "?"), (b"\x1b[A", "?"),
+    [(b"y", "y"), (b"y\n", "y"), (b"yes\n", NO_KEY), (b"y\ny\n", NO_KEY), (b"\x1b[A", NO_KEY),
      (b"\n", "\n"), (b"\n\n", "\n"), (b"\x04", "\x04")],
 )  # fmt: skip
 def test_keys(typed: bytes, key: str) -> None:
