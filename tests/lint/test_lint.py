@@ -12,6 +12,7 @@ BIN = Path(sys.prefix) / "bin"
 
 # Highest exposure that `systemd-analyze security` may find, times ten, as it wants it.
 EXPOSURE = {
+    "aios-aigpt@.service": 5,
     "aios-attach@.service": 10,
     "aios-chat.service": 17,
     "aios-console-notify@.service": 12,
