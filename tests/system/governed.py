@@ -153,8 +153,8 @@ def units(sandbox: Sandbox, machine: str = "aios") -> str:
 
 def owed(sandbox: Sandbox, machine: str = "aios") -> str:
     """The files of the jobs that exec has not brought to their end."""
-    directory = f"/var/lib/aios/exec/{machine}/jobs"
-    return str(sandbox.sh(f'grep -rL \'"step": "ended"\' {directory} || true'))
+    directories = f"/var/lib/aios/exec/{machine}/jobs /run/aios/state/{machine}/jobs"
+    return str(sandbox.sh(f'grep -rL \'"step": "ended"\' {directories} || true'))
 
 
 def kill_exec(sandbox: Sandbox, machine: str = "aios") -> None:

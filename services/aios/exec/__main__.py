@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aios import config, durable
+from aios.errors import Unavailable
 from aios.exec import profile
 from aios.exec.admission import Admission
 from aios.exec.audit import Audit
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     name = arguments[0]
     service = Service(exec_bus_name(name))
     state = Path(os.environ["STATE_DIRECTORY"])
+    passing = Path(os.environ["RUNTIME_DIRECTORY"])
     audit = Audit(name, state)
 
     async def setup() -> list[Interface]:
@@ -47,13 +49,17 @@ def main(arguments: list[str]) -> int:
         memory = Peer(SOCKET, MEMORY)
 
         async def record(event: dict[str, Any]) -> object:
-            return await memory.call("Record", event=event)
+            try:
+                return await memory.call("Record", event=event)
+            except Unavailable:
+                # Killed while it had the row: its socket starts another.
+                return await memory.call("Record", event=event)
 
-        jobs = Jobs(state / "jobs")
+        jobs = Jobs(state / "jobs", passing / "jobs")
         machine = Machine(name, service.bus, jobs.ids)
         guard = Guard(state / "guard", settings.exec.guard, machine)
         sessions = Sessions(state / "sessions")
-        history = History(state / "history", record, memory.close)
+        history = History(state / "history", record, passing / "history")
         profiles = profile.load(settings.profiles)
         admission = Admission(machine, settings, profiles, permits, audit, jobs, sessions, guard)
         spools = durable.directory(state / "spool")

@@ -25,6 +25,14 @@ def of_machine(leader: int) -> Path | None:
     return found if (found / INIT).is_dir() else None
 
 
+def accounts_io(cgroup: Path) -> bool:
+    """Whether the kernel counts what is read and written by those in it."""
+    try:
+        return "io" in (cgroup / "cgroup.controllers").read_text().split()
+    except OSError:
+        return True
+
+
 def is_empty(cgroup: Path) -> bool:
     """Whether no process is left in it or below. systemd removes it when its service has exited,
     if it can."""

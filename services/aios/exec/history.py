@@ -5,6 +5,8 @@ file before the finished record is written, and on the disk when memory has it o
 
 import asyncio
 import contextlib
+import shutil
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,75 +53,80 @@ def row(job: Job, result: Result) -> dict[str, Any]:
 
 
 class History:
-    def __init__(
-        self, directory: Path, record: Record, rest: Callable[[], None] = lambda: None
-    ) -> None:
-        """`rest` is called when there is nothing more to deliver."""
+    def __init__(self, directory: Path, record: Record, passing: Path | None = None) -> None:
+        """passing: where rows are until memory has had a chance to take them."""
         self._directory = directory
-        self._rest = rest
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._passing = directory if passing is None else passing
+        for each in (self._directory, self._passing):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._record = record
+        self._rows: deque[tuple[str, dict[str, Any] | None]] = deque(
+            (name, None) for name in sorted({path.name for path in self._files()})
+        )
+        """File's name, and content where it is known; in the order in which memory gets them."""
         self._task: asyncio.Task[None] | None = None
-        self._again = False
+
+    def _files(self) -> list[Path]:
+        return [path for each in (self._directory, self._passing) for path in each.glob("*.json")]
 
     def add(self, event: dict[str, Any]) -> None:
         """Holds over a kill when it returns. The same id again is the same row."""
-        disk.write(self._directory / f"{event['id']}.json", event)
+        name = f"{event['id']}.json"
+        disk.write(self._passing / name, event)
+        self._rows.append((name, event))
 
     def deliver(self) -> None:
-        """Starts a round of delivery, or has the one that runs look once more."""
-        if self._task is not None and not self._task.done():
-            self._again = True
-            return
-        self._task = asyncio.get_running_loop().create_task(self._deliver())
+        """Starts a round of delivery, or has the one that runs go on."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._deliver())
 
     async def _deliver(self) -> None:
-        self._again = True
-        try:
-            while self._again:
-                self._again = False
-                for path in sorted(self._directory.glob("*.json")):
-                    if not await self._one(path):
-                        await asyncio.to_thread(_synchronize, self._directory)
-                        return
-        finally:
-            self._rest()
+        while self._rows:
+            name, event = self._rows[0]
+            if not await self._one(name, event):
+                await asyncio.to_thread(self._settle)
+                return
+            self._rows.popleft()
 
-    async def _one(self, path: Path) -> bool:
+    async def _one(self, name: str, event: dict[str, Any] | None) -> bool:
         """Whether to go on with the next."""
         try:
-            event = disk.read(path)
+            row = self._read(name) if event is None else event
         except (OSError, ValueError) as error:
-            log.error("a history row cannot be read", file=str(path), reason=str(error))
-            _set_aside(path)
+            log.error("a history row cannot be read", file=name, reason=str(error))
+            self._set_aside(name)
             return True
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
-                await self._record(event)
+                await self._record(row)
         except InvalidOption as error:
             # It would be refused again each time.
-            log.error("memory refused a history row", file=str(path), reason=error.message)
-            _set_aside(path)
+            log.error("memory refused a history row", file=name, reason=error.message)
+            self._set_aside(name)
         except (AiosError, TimeoutError) as error:
             log.warning("memory takes no history now", reason=str(error))
             return False
         else:
-            _remove(path)
+            for each in {self._passing, self._directory}:
+                (each / name).unlink(missing_ok=True)
         return True
 
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            return disk.read(self._passing / name)
+        except FileNotFoundError:
+            return disk.read(self._directory / name)
 
-def _synchronize(directory: Path) -> None:
-    """What waits for memory may have to wait long."""
-    for path in directory.glob("*.json"):
-        with contextlib.suppress(OSError):
-            durable.sync(path)
-    durable.sync(directory)
+    def _settle(self) -> None:
+        """To the disk: what waits for memory may have to wait long."""
+        for path in self._passing.glob("*.json"):
+            with contextlib.suppress(OSError):
+                durable.write(self._directory / path.name, path.read_text())
+                if self._passing != self._directory:
+                    path.unlink()
 
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _set_aside(path: Path) -> None:
-    """Out of the queue, kept for a human."""
-    path.replace(path.with_suffix(".refused"))
+    def _set_aside(self, name: str) -> None:
+        """Out of the queue, kept for a human."""
+        for each in (self._passing, self._directory):
+            with contextlib.suppress(OSError):
+                shutil.move(each / name, (self._directory / name).with_suffix(".refused"))

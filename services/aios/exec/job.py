@@ -3,7 +3,7 @@ killed exec knows what it owes. The file is written before the step that it name
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -80,19 +80,28 @@ _FIELDS = frozenset(field.name for field in fields(Job))
 class Jobs:
     """The files of the jobs that somebody is owed something for."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, passing: Path | None = None) -> None:
+        """passing: where those are that a power loss ends, none the wiser; the output of detached
+        ones is kept."""
         self._directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for unfinished in directory.glob(".*.new"):
-            unfinished.unlink(missing_ok=True)  # a kill in the middle of writing
+        self._passing = directory if passing is None else passing
+        for each in {directory, self._passing}:
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for unfinished in each.glob(".*.new"):
+                unfinished.unlink(missing_ok=True)  # a kill in the middle of writing
 
     def _path(self, job: Job) -> Path:
-        return self._directory / f"{job.id}.json"
+        return (self._directory if job.detach else self._passing) / f"{job.id}.json"
+
+    def _files(self) -> list[Path]:
+        directories = {self._directory, self._passing}
+        found = [path for each in directories for path in each.glob("*.json")]
+        return sorted(found, key=lambda path: path.name)
 
     def keep(self, job: Job, **changes: Any) -> Job:
         """The job with these changes, once they are on disk."""
         job = replace(job, **changes)
-        disk.write(self._path(job), asdict(job))
+        disk.write(self._path(job), {name: getattr(job, name) for name in _FIELDS})
         return job
 
     def forget(self, job: Job) -> None:
@@ -100,12 +109,12 @@ class Jobs:
 
     def ids(self) -> set[str]:
         """Of all that have a file."""
-        return {path.stem for path in self._directory.glob("*.json")}
+        return {path.stem for path in self._files()}
 
     def left(self) -> list[Job]:
         """What an exec before this one did not bring to its end, the oldest first."""
         found = []
-        for path in sorted(self._directory.glob("*.json")):
+        for path in self._files():
             try:
                 data = disk.read(path)
                 data["unenforced"] = tuple(data["unenforced"])

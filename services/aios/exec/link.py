@@ -74,7 +74,7 @@ class Link:
         self.cgroup: Path | None = None
         """That of all the machine's slices, on the host; None: unknown."""
         self.missing: set[str] = set()
-        """Properties that this systemd does not know."""
+        """Properties that this systemd does not know, or knows nothing of."""
         self._handlers: dict[str, SignalHandler] = {}
         self._outgoing: deque[tuple[memoryview, array.array[int], bool]] = deque()
         """Bytes, descriptors of our own that go with the first of them, whether a reply comes."""

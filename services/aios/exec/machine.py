@@ -24,6 +24,7 @@ from aios.ids import HOST, new_id
 
 MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
             "org.freedesktop.machine1.Manager")  # fmt: skip
+IO = {"IOReadBytes", "IOWriteBytes"}
 PROBE_OUTPUT = 1024 * 1024
 REOPEN_SECONDS = 10.0
 AGAIN_SECONDS = 0.2
@@ -78,6 +79,8 @@ class Machine:
         link = await Link.open(self.name)
         try:
             link.cgroup = cgroup.of_machine(leader)
+            if link.cgroup is not None and not cgroup.accounts_io(link.cgroup):
+                link.missing |= IO
             await self._sweep(link)
         except BaseException:
             link.close()

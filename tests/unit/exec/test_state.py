@@ -1,6 +1,7 @@
 """Jobs, the history queue and the hash: what is on disk."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,25 @@ async def test_rows_wait_for_memory(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_row_that_memory_does_not_take_is_on_the_disk(tmp_path: Path) -> None:
+    async def record(event: dict[str, Any]) -> None:
+        raise Unavailable("asleep")
+
+    history = History(tmp_path / "kept", record, tmp_path / "passing")
+    history.add({"id": "1"})
+    assert [path.name for path in (tmp_path / "passing").iterdir()] == ["1.json"]
+    await deliver(history)
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["1.json"]
+    assert list((tmp_path / "passing").iterdir()) == []
+
+
+def test_detached_jobs_outlive_a_boot(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "kept", tmp_path / "passing")
+    passing, kept = jobs.keep(JOB), jobs.keep(replace(JOB, id=JOB.id[:-1] + "W", detach=True))
+    assert jobs.left() == [passing, kept]
+    assert Jobs(tmp_path / "kept", tmp_path / "empty").left() == [kept]
+
+
 async def test_a_row_that_memory_refuses_holds_up_no_other(tmp_path: Path) -> None:
     taken: list[str] = []
 
@@ -89,10 +109,10 @@ async def test_a_row_that_memory_refuses_holds_up_no_other(tmp_path: Path) -> No
             raise InvalidOption("no")
         taken.append(event["id"])
 
+    (tmp_path / "0.json").write_text("nonsense")
     history = History(tmp_path, record)
     history.add({"id": "1"})
     history.add({"id": "2"})
-    (tmp_path / "0.json").write_text("nonsense")
     await deliver(history)
     assert taken == ["2"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.refused", "1.refused"]
