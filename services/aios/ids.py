@@ -1,9 +1,10 @@
 """Identifiers: ULIDs (26 characters, sort by time) and the names of machines on the bus."""
 
+import os
 import re
+import time
 
-from ulid import ULID
-
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 # What machined accepts (a hostname), and the host itself.
 _MACHINE = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
@@ -11,7 +12,10 @@ HOST = ".host"
 
 
 def new_id() -> str:
-    return str(ULID())
+    """The library, which reads its own metadata first, takes a service longer to import than all of
+    D-Bus."""
+    number = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10))
+    return "".join(_LETTERS[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def is_id(text: str) -> bool:
