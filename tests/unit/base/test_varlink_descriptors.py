@@ -128,7 +128,7 @@ async def test_nothing_is_left_open(door: Door) -> None:
     await asyncio.to_thread(call)
     before = count()
     await asyncio.to_thread(call)
-    await until(lambda: count() == before)
+    await until(lambda: count() <= before)  # what earlier tests left may go, too
 
 
 async def test_a_peer_that_goes_before_the_reply(door: Door) -> None:
@@ -144,7 +144,7 @@ async def test_a_peer_that_goes_before_the_reply(door: Door) -> None:
         await call.gone.wait()
         probe.release.clear()
         probe.calls.clear()
-    await until(lambda: count() == before)
+    await until(lambda: count() <= before)  # what earlier tests left may go, too
 
 
 async def test_gone_is_one_for_all_calls_of_a_connection(door: Door) -> None:
@@ -179,7 +179,7 @@ async def test_descriptors_that_a_peer_sends_end_its_connection(door: Door, numb
 
     assert await asyncio.to_thread(send) == b""
     assert not probe.calls
-    await until(lambda: count() == before)
+    await until(lambda: count() <= before)  # what earlier tests left may go, too
     for fd in ends:
         os.close(fd)
 
