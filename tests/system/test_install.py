@@ -96,7 +96,7 @@ def _install_again(sandbox: Sandbox) -> None:
 
 
 def test_installing_again_keeps_what_is_the_users(sandbox: Sandbox) -> None:
-    own = "\n[Files]\nBindReadOnly=/srv\n# mine\n"
+    own = "\n[Files]\nBindReadOnly=/usr/share/doc:/mnt\n# mine\n"
     sandbox.sh(f"printf '{own.encode('unicode_escape').decode()}' >>{SETTINGS}")
     sandbox.sh("echo '# mine' >>/etc/aios/config.toml")
     before = sandbox.sh("sha256sum /var/lib/machines/aios/etc/machine-id /etc/aios/config.toml")

@@ -63,14 +63,16 @@ tell(said)
 def test_a_stranger_is_refused(sandbox: Sandbox) -> None:
     script = """
 said = []
-for method, parameters in [("Start", {"command": "id", "options": {}})]:
+for method, parameters in [
+    ("Start", {"command": "id", "options": {}}), ("ListJobs", {}), ("Attach", {"id": "x"})
+]:
     try:
         call("Exec1." + method, **parameters)
     except Failed as error:
         said.append(str(error).partition(":")[0])
-tell([said, jobs()])
+tell(said)
 """
-    assert act(sandbox, script, user="outsider") == [["NotAuthorized"], {}]
+    assert act(sandbox, script, user="outsider") == ["NotAuthorized"] * 3
 
 
 def test_cancel_leaves_no_process(sandbox: Sandbox) -> None:

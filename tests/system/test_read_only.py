@@ -62,7 +62,7 @@ stat -c 'PID 1 since %Y' /proc/1
 ip -o link | sed 's/ qlen.*//'; ip -o -4 addr | sed 's/valid_lft.*//'; ip route
 cat /proc/mounts
 cat /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern
-echo $(($(date +%s) / 3600)) h
+echo "booted on day $((($(date +%s) - $(cut -d. -f1 /proc/uptime)) / 86400))"
 """
 
 AS_PYTHON = "python3 -I -c '{}'"
