@@ -25,6 +25,7 @@ from aios.policy.reader import read
 from aios.policy.requests import Request, now_usec
 from aios.policy.tools import tools
 from aios.policy.words import is_dynamic
+from aios.redact import redact
 
 LIFE_USEC = 12 * 3600 * 1_000_000
 MAX_LIVE = 100
@@ -176,7 +177,8 @@ class Grants:
         )  # fmt: skip
         disk.write(self._path(grant), json.dumps({**asdict(grant), "bus": self._bus_id}))
         self._live[grant.id] = grant
-        log.info("granted for a session", id=grant.id, command=grant.command, by=grant.by_user)
+        said = redact(grant.command)
+        log.info("granted for a session", id=grant.id, command=said, by=grant.by_user)
         return grant
 
     async def covering(
