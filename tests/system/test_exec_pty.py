@@ -80,6 +80,22 @@ def test_a_password_is_not_echoed(shell: Person) -> None:
     ended(shell, 4)
 
 
+def test_sudo_asks_for_a_password(sandbox: Sandbox, shell: Person) -> None:
+    rights = "/etc/sudoers.d/asked"
+    sandbox.sh(f"echo ai:secret | chpasswd; echo 'ai ALL=(ALL) ALL' >{rights}", machine="aios")
+    try:
+        before = settings(shell)
+        begin(shell, "runuser -u ai -- sudo -k id -un")
+        shell.sees("password for ai:")
+        shell.type("secret\r")
+        said = shell.sees(SHELL)
+        assert "root" in said and "secret" not in said
+        ended(shell, 0)
+        assert settings(shell) == before
+    finally:
+        sandbox.sh(f"rm {rights}; passwd -q -d ai; passwd -q -l ai", machine="aios")
+
+
 def test_keys_that_are_signals_reach_the_program(sandbox: Sandbox, shell: Person) -> None:
     """A shell with job control: Ctrl-Z stops its child, fg goes on, Ctrl-C ends that only."""
     before = settings(shell)
