@@ -42,7 +42,8 @@ def test_the_kernel_ends_what_takes_too_much_memory(host: VirtualMachine, machin
     # tail keeps a line that does not end.
     command = "head -c 300M /dev/zero | tail"
     status, _, _, details = run(host, command, machine, memory_max=64 * MIB)
-    assert status == 137
+    # The kernel kills one process, systemd the rest (OOMPolicy=stop), whichever the shell saw.
+    assert status in (137, 143)
     assert details["ended"] == "oom"
     assert details["limit"] == "memory"
     assert details["unenforced"] == []
