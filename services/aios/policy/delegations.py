@@ -6,21 +6,18 @@ bound to the sender's unique name, which no bus gives twice, so it outlives this
 in a file, with the bus's own id, and counts while that name is there.
 """
 
-import json
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import structlog
+from typing import Any
 
 from aios.caller import Caller
 from aios.errors import Busy
-from aios.policy import disk
+from aios.policy.kept import Kept
 
 MAX_LIVE = 100
 """Delegations that one person may have open."""
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -31,34 +28,20 @@ class Delegation:
     person: Caller
 
 
+def _read(data: dict[str, Any]) -> Delegation:
+    return Delegation(**{**data, "person": Caller(**data["person"])})
+
+
 class Delegations:
     """`present` says whether a unique name is on the bus, whose id is `bus_id`."""
 
     def __init__(
         self, directory: Path, bus_id: str, present: Callable[[str], Awaitable[bool]]
     ) -> None:
-        self._directory = disk.directory(directory)
-        self._bus_id = bus_id
+        self._kept = Kept(directory, bus_id, "delegation", _read)
         self._present = present
-        self._live: dict[str, Delegation] = {}
+        self._live = {found.id: found for found in self._kept.load()}
         self._on_end: dict[str, Callable[[], None]] = {}
-        for path in directory.glob("*.json"):
-            self._load(path)
-
-    def _load(self, path: Path) -> None:
-        try:
-            data = json.loads(path.read_text())
-            if data.pop("bus") != self._bus_id:
-                path.unlink()
-                return
-            found = Delegation(**{**data, "person": Caller(**data["person"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            log.error("a delegation's file cannot be read", file=str(path), reason=str(error))
-            return
-        self._live[found.id] = found
-
-    def _path(self, delegation: Delegation) -> Path:
-        return self._directory / f"{delegation.id}.json"
 
     async def lend(
         self, person: Caller, session: str, machine: str, on_end: Callable[[], None] | None = None
@@ -71,8 +54,7 @@ class Delegations:
                 raise Busy(f"{person.user} has {MAX_LIVE} delegations open")
         made = Delegation(secrets.token_urlsafe(24), session, machine, person)
         if person.bus_name:
-            content = {**asdict(made), "bus": self._bus_id}
-            disk.write(self._path(made), json.dumps(content))
+            self._kept.write(made.id, asdict(made))
         if on_end:
             self._on_end[made.id] = on_end
         self._live[made.id] = made
@@ -85,7 +67,7 @@ class Delegations:
         if self._live.pop(delegation.id, None) is None:
             return
         if delegation.person.bus_name:
-            self._path(delegation).unlink(missing_ok=True)
+            self._kept.remove(delegation.id)
         if on_end := self._on_end.pop(delegation.id, None):
             on_end()
 

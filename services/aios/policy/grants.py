@@ -19,7 +19,7 @@ from aios.binding import binding
 from aios.caller import Caller
 from aios.errors import Busy, InvalidOption, NotFound
 from aios.ids import new_id
-from aios.policy import disk
+from aios.policy.kept import Kept
 from aios.policy.polkit import start_time
 from aios.policy.reader import read
 from aios.policy.requests import Request, now_usec
@@ -130,28 +130,9 @@ class Grants:
     def __init__(
         self, directory: Path, bus_id: str, present: Callable[[str], Awaitable[bool]]
     ) -> None:
-        self._directory = disk.directory(directory)
-        self._bus_id = bus_id
+        self._kept = Kept(directory, bus_id, "grant", lambda data: Grant(**data))
         self._present = present
-        self._live: dict[str, Grant] = {}
-        for path in sorted(directory.glob("*.json")):
-            self._load(path)
-
-    def _load(self, path: Path) -> None:
-        try:
-            data = json.loads(path.read_text())
-            # After a boot, pids and bus names are other ones'.
-            if data.pop("bus") != self._bus_id:
-                path.unlink()
-                return
-            found = Grant(**data)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            log.error("a grant's file cannot be read", file=str(path), reason=str(error))
-            return
-        self._live[found.id] = found
-
-    def _path(self, grant: Grant) -> Path:
-        return self._directory / f"{grant.id}.json"
+        self._live = {found.id: found for found in self._kept.load()}
 
     def require_possible(self, request: Request) -> None:
         if not request.holder:
@@ -175,7 +156,7 @@ class Grants:
             holder=request.holder, by_uid=by.uid, by_user=by.user, created_usec=now,
             expires_usec=now + LIFE_USEC,
         )  # fmt: skip
-        disk.write(self._path(grant), json.dumps({**asdict(grant), "bus": self._bus_id}))
+        self._kept.write(grant.id, asdict(grant))
         self._live[grant.id] = grant
         said = redact(grant.command)
         log.info("granted for a session", id=grant.id, command=said, by=grant.by_user)
@@ -222,5 +203,5 @@ class Grants:
 
     def end(self, grant: Grant, why: str) -> None:
         if self._live.pop(grant.id, None) is not None:
-            self._path(grant).unlink(missing_ok=True)
+            self._kept.remove(grant.id)
             log.info("grant ended", id=grant.id, reason=why)
