@@ -1,61 +1,15 @@
 """`aios memory`, by the real interface on a socket."""
 
-import asyncio
 import io
 import json
-import socket
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from aios import config
-from aios.caller import Caller
-from aios.client import place
 from aios.client.__main__ import main
-from aios.memory.database import Database
-from aios.memory.interface import Memory
-from aios.varlink import VarlinkServer
 
-
-async def nobody(delegation: str) -> tuple[int, str, str, str]:
-    raise LookupError(delegation)
-
-
-async def serve(listening: socket.socket, path: Path, ready: threading.Event) -> None:
-    async def identify(pid: int, uid: int) -> Caller:
-        return Caller(uid=0, pid=pid)
-
-    memory = Memory(Database(path), config.Config(), nobody)
-    await VarlinkServer([memory], identify, nullcontext).listen([listening])
-    ready.set()
-    await asyncio.Event().wait()
-
-
-@pytest.fixture(autouse=True)
-def door(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(place, "RUNTIME", str(tmp_path))
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(tmp_path / "memory.sock"))
-    listening.listen()
-    loop = asyncio.new_event_loop()
-    ready = threading.Event()
-    serving = loop.create_task(serve(listening, path, ready))
-
-    def run() -> None:
-        with pytest.raises(asyncio.CancelledError):
-            loop.run_until_complete(serving)
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready.wait()
-    yield
-    loop.call_soon_threadsafe(serving.cancel)
-    thread.join()
+pytestmark = pytest.mark.usefixtures("door")
 
 
 class Terminal(io.StringIO):
