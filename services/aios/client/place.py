@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 RUNTIME = "/run/aios"
 DEFAULT_MACHINE = "aios"
+HOST = ".host"
+OWN = "/etc/aios/default-machine"
+"""There in images alone, whose machine is the host itself."""
 
 POLICY = "org.aios.Policy1"
 CHAT = "org.aios.Chat1"
@@ -32,7 +35,22 @@ def in_machine() -> bool:
 def default_machine() -> str:
     """The machine that is meant when none is named. In a machine that is the machine itself, whose
     name the services know: a hostname need not be it."""
-    return "" if in_machine() else DEFAULT_MACHINE
+    return "" if in_machine() else hosts_machine()
+
+
+def hosts_machine() -> str:
+    """That of people on the host. Only an administrator's word makes it the host itself: never
+    that no other machine runs."""
+    try:
+        with open(OWN) as file:  # noqa: PTH123
+            return file.readline().strip() or DEFAULT_MACHINE
+    except FileNotFoundError:
+        return DEFAULT_MACHINE
+
+
+def shown(machine: str) -> str:
+    """As the prompt has it: a host that is its own machine goes by the name of one."""
+    return DEFAULT_MACHINE if machine == HOST == hosts_machine() else machine
 
 
 def require_host(what: str, hint: str) -> None:

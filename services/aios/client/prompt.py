@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from aios.client import completion, slash
+from aios.client import completion, place, slash
 from aios.client.session import Session, worst
 from aios.client.terminal import Terminal
 from aios.client.typed import Lines
@@ -20,7 +20,7 @@ def interactive(session: Session, terminal: Terminal, lines: Lines) -> int:
     while True:
         answering = False
         try:
-            line = lines.prompt(session.name()).strip()
+            line = lines.prompt(place.shown(session.name())).strip()
             if line in LEAVE:
                 return 0
             if not line:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aios import varlink_async
 from aios.client import machines
-from aios.client.place import DEFAULT_MACHINE
+from aios.client.place import hosts_machine
 from aios.errors import ApprovalTimedOut, Denied, NoSuchMachine
 from aios.ids import is_machine
 
@@ -178,7 +178,7 @@ class Hands:
 
     def machines(self) -> list[Fields]:
         return [
-            {"name": name, "default": name == DEFAULT_MACHINE, "host": name == machines.HOST}
+            {"name": name, "default": name == hosts_machine(), "host": name == machines.HOST}
             for name in machines.governed()
         ]
 

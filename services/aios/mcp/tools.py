@@ -13,7 +13,7 @@ from typing import Any
 
 from mcp_types import CallToolResult, ToolAnnotations
 
-from aios.client.place import DEFAULT_MACHINE
+from aios.client.place import hosts_machine
 from aios.errors import AiosError, InvalidOption
 from aios.marked import between, bounded, mark
 from aios.mcp.answers import answered, failed
@@ -81,7 +81,7 @@ def _options(given: Given) -> Fields:
 
 
 def _machine(given: Given) -> str:
-    return str(given.get("machine", DEFAULT_MACHINE))
+    return str(given.get("machine", hosts_machine()))
 
 
 async def _run(hands: Hands, given: Given, tell: Tell) -> CallToolResult:
@@ -209,7 +209,7 @@ _ERROR: dict[str, Any] = {
 }
 _MACHINE: dict[str, Any] = {
     "type": "string",
-    "description": f"where; default {DEFAULT_MACHINE!r}, '.host' is the host itself",
+    "description": f"where; default {hosts_machine()!r}, '.host' is the host itself",
 }
 _COMMAND: dict[str, Any] = {
     "type": "string",

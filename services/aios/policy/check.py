@@ -76,7 +76,9 @@ class Check:
         self.default_origin = policy.default_origin
         if own is not None and own.default is not None and own.default > self.default:
             self.default, self.default_origin = own.default, own.default_origin
-        if machine == HOST and self.default < Decision.REQUIRE_APPROVAL:
+        self._guarded = machine == HOST and not policy.host_is_machine
+        """Nothing below approval is for this machine that does not name it."""
+        if self._guarded and self.default < Decision.REQUIRE_APPROVAL:
             self.default = Decision.REQUIRE_APPROVAL
 
     def verdict(self, command: str) -> Verdict:
@@ -134,10 +136,14 @@ class Check:
     def _applies(self, rule: Rule, facts: Facts) -> bool:
         matcher = rule.matcher
         return (
-            isinstance(matcher, Strict)
-            and rule.applies(self.machine, self.user, self.groups)
-            and matcher.matches(facts)
+            isinstance(matcher, Strict) and self._is_for_us(rule) and matcher.matches(facts)
         )
+
+    def _is_for_us(self, rule: Rule) -> bool:
+        return rule.applies(
+            self.machine, self.user, self.groups,
+            host_is_machine=self.policy.host_is_machine,
+        )  # fmt: skip
 
     def _mild_rule(self, part: Part, facts: Facts, index: Index) -> Rule | None:
         found: Rule | None = None
@@ -147,7 +153,7 @@ class Check:
                 isinstance(matcher, Mild)
                 and (found is None or each.decision > found.decision)
                 and matcher.matches(part.words)
-                and each.applies(self.machine, self.user, self.groups)
+                and self._is_for_us(each)
             ):
                 found = each
         return found
@@ -160,7 +166,7 @@ class Check:
         if mine is None or (rule is not None and mine.decision <= rule.decision):
             return rule
         if rule is None:
-            if self.machine == HOST:
+            if self._guarded:
                 return None
             if mine.decision < self.policy.user_floor:
                 return replace(mine, decision=self.policy.user_floor)
@@ -195,7 +201,7 @@ class Check:
             for rule in indexes.strict.lines
             if isinstance(rule.matcher, LinePattern)
             and rule.matcher.matches(facts, parts.functions)
-            and rule.applies(self.machine, self.user, self.groups)
+            and self._is_for_us(rule)
         ]
 
     def _loosely(self, parts: Parts, depth: int = 0) -> PartVerdict | None:

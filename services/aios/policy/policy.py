@@ -34,10 +34,14 @@ class Policy:
         self.default = Decision.REQUIRE_APPROVAL
         self.default_origin = "built-in: default"
         self.user_floor = Decision.AUTO_ALLOW
+        self.host_is_machine = False
+        """The host is what people work in, as any machine (an image): rules for all hold there."""
         masks: set[str] = set()
         for layer in self.layers:
             masks.update(layer.mask)
             self.user_floor = layer.user_floor or self.user_floor
+            if layer.host_is_machine is not None:
+                self.host_is_machine = layer.host_is_machine
             if layer.default is not None:
                 self.default = layer.default
                 self.default_origin = f"{layer.path}:{layer.default_line} default"

@@ -18,7 +18,7 @@ from aios.policy.patterns import BadPattern, LinePattern, Mild, Strict, is_line
 
 _KEYS = frozenset(
     ("auto_allow", "notify", "require_approval", "deny", "default", "rule", "mask", "secrets",
-     "devices", "user_floor")
+     "devices", "user_floor", "host_is_machine")
 )  # fmt: skip
 _RULE_KEYS = frozenset(("pattern", "decision", "machines", "users", "reason", "match", "not_match"))
 _STRING = re.compile(r"\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|#[^\n]*|\]", re.S)
@@ -35,8 +35,10 @@ class Rule:
     users: tuple[str, ...] = ()
     reason: str = ""
 
-    def applies(self, machine: str, user: str, groups: frozenset[str]) -> bool:
-        if machine == HOST:
+    def applies(
+        self, machine: str, user: str, groups: frozenset[str], *, host_is_machine: bool = False
+    ) -> bool:
+        if machine == HOST and not host_is_machine:
             # The host itself: nothing is allowed there that does not name it.
             if HOST not in self.machines and (self.machines or not self.decision.is_strict):
                 return False
@@ -74,6 +76,7 @@ class Layer:
     secrets: tuple[str, ...]
     devices: tuple[str, ...]
     user_floor: Decision | None = None
+    host_is_machine: bool | None = None
 
 
 def load(path: Path) -> Layer:
@@ -156,7 +159,14 @@ class _Loader:
             secrets=tuple(text for text, _ in self._strings(table, "secrets")),
             devices=tuple(text for text, _ in self._strings(table, "devices")),
             user_floor=self._decision(table, "user_floor"),
+            host_is_machine=self._flag(table, "host_is_machine"),
         )
+
+    def _flag(self, table: Mapping[str, Any], key: str) -> bool | None:
+        value = table.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.fail(self._key_line(key), f"{key} is true or false, not {value!r}")
+        return value
 
     def _decision(self, table: Mapping[str, Any], key: str) -> Decision | None:
         value = table.get(key)

@@ -11,7 +11,7 @@ from aios.policy.rules import Layer
 PATH = Path("~/.config/syui/ai/config.toml")
 # What is the machine's business, not one user's.
 _SECTIONS = frozenset(("profile", "policy", "exec", "machine", "memory"))
-_KEYS = frozenset(("mask", "user_floor", "secrets", "devices"))
+_KEYS = frozenset(("mask", "user_floor", "secrets", "devices", "host_is_machine"))
 
 
 class UserRules:

@@ -16,4 +16,4 @@ def test_the_defaults_it_shows_are_the_defaults(tmp_path: Path) -> None:
     shown = tmp_path / "config.toml"
     shown.write_text(re.sub(r"(?m)^# (?=[a-z_]+ = |    )", "", SHIPPED.read_text()))
     assert config.load([shown]) == config.Config()
-    assert len(config.read(shown)["permissions"]) == 4
+    assert len(config.read(shown)["permissions"]) == 5

@@ -109,3 +109,28 @@ def test_what_ships_is_good(tmp_path: Path) -> None:
     assert not layers.fault
     assert decide(layers, "ls -la | cat") is Decision.AUTO_ALLOW
     assert decide(layers, "ls; rm -rf /") is Decision.DENY
+
+
+def on_host(layers: Layers, command: str) -> Decision:
+    return layers.check(command, ".host", user="me", groups=NOBODY).decision
+
+
+def test_a_host_that_is_its_own_machine(files: Files) -> None:
+    layers = files.layers()
+    assert on_host(layers, "ls") is Decision.REQUIRE_APPROVAL
+    files.write(files.config, "[permissions]\nhost_is_machine = true\n")
+    assert on_host(layers, "ls") is Decision.AUTO_ALLOW
+    assert on_host(layers, "mkfs x") is Decision.DENY
+    assert on_host(layers, "unheard-of") is Decision.REQUIRE_APPROVAL
+    # A later file takes it back.
+    files.write(files.etc / "config.d" / "90-x.toml", "[permissions]\nhost_is_machine = false\n")
+    assert on_host(layers, "ls") is Decision.REQUIRE_APPROVAL
+
+
+def test_rules_for_some_machines_stay_theirs(files: Files) -> None:
+    rule = '[[permissions.rule]]\npattern = "df"\ndecision = "notify"\nmachines = ["dev*"]\n'
+    files.write(files.config, f"[permissions]\nhost_is_machine = true\n{rule}")
+    assert on_host(files.layers(), "df") is Decision.REQUIRE_APPROVAL
+    files.write(files.config, '[permissions]\nhost_is_machine = "yes"\n')
+    with pytest.raises(ConfigError, match=r"config\.toml:2: host_is_machine is true or false"):
+        files.layers().reload()

@@ -56,6 +56,7 @@ def test_the_floor_is_the_administrators(layers: Layers, tmp_path: Path) -> None
     [
         ("[permissions]\nuser_floor = 'deny'\n", 2),
         ("[permissions]\nmask = ['ls']\n", 2),
+        ("[permissions]\nhost_is_machine = true\n", 2),
         ("[profile.full]\nX = 1\n", 1),
         ("[permissions]\nnonsense = 1\n", 2),
         ("\n[permissions\n", 2),

@@ -53,7 +53,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     place.require_host(
         "aios exec", "Here a command just runs; `!COMMAND` at the prompt governs it."
     )
-    asked_for = given.machine or [place.DEFAULT_MACHINE]
+    asked_for = given.machine or [place.hosts_machine()]
     if len(asked_for) > 1 or any(character in asked_for[0] for character in "*?["):
         from aios.client import machines, many
 

@@ -37,7 +37,7 @@ def rules(old: Policy, new: Policy) -> list[str]:
             out.append(f"+ {_shown(other)}")
         elif one is not None and other is not None and one.decision is not other.decision:
             out.append(f"! {one.decision} -> {_shown(other)}")
-    for name in ("default", "user_floor"):
+    for name in ("default", "user_floor", "host_is_machine"):
         was, now = getattr(old, name), getattr(new, name)
         if was is not now:
             out.append(f"! {name} {was} -> {now}")

@@ -26,6 +26,7 @@ def as_json(policy: Policy, own: UserRules | None) -> dict[str, Any]:
         "files": [str(layer.path) for layer in policy.layers],
         "default": {"decision": str(policy.default), "origin": policy.default_origin},
         "user_floor": str(policy.user_floor),
+        "host_is_machine": policy.host_is_machine,
         "rules": [
             {
                 "origin": rule.origin,
@@ -47,6 +48,8 @@ def show(policy: Policy, own: UserRules | None, *, as_object: bool) -> int:
         print(json.dumps(as_json(policy, own), ensure_ascii=False))
         return 0
     print(f"{policy.default:<17} what no rule covers    # {visible(policy.default_origin)}")
+    if policy.host_is_machine:
+        print(f"{'host_is_machine':<17} rules for all machines hold on .host as well")
     file = None
     for layer, rule, masker in _entries(policy, own):
         if layer.path != file:
