@@ -1,185 +1,201 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2153 # SOURCE is the checkout, set by whoever sources this
 # aios on a host whose PID 1 is systemd: the sandbox, too, is one.
 
-LIB=/usr/lib/aios
 SERVICES=(aios-chat aios-policy aios-memory)
+# Sockets that are enabled besides those of the services, and other units.
+SOCKETS=(aios-exec@.host.socket aios-aigpt.socket)
+ENABLED=(aios-memory-backup.timer aios-revert.service)
 
-host_preflight() {
-    local version
-    [ -d /run/systemd/system ] || die "PID 1 is not systemd here" \
-        "./aios-install.sh --sandbox boots one of its own."
-    version=$(systemctl --version | awk 'NR == 1 { print int($2) }')
-    [ "$version" -ge 252 ] || die "systemd $version is too old: aios needs 252"
-    # The drop-in and the machines go to /etc and /usr; neither may be an image.
-    [ -w /usr/lib/systemd/system ] || die "/usr is read-only here"
-}
+RELOAD_BUS=(busctl --quiet call org.freedesktop.DBus /org/freedesktop/DBus
+    org.freedesktop.DBus ReloadConfig)
+# shellcheck disable=SC2016 # for a shell of its own
+REMOVE_USER='! getent passwd "$0" >/dev/null || userdel "$0"
+    ! getent group "$0" >/dev/null || groupdel "$0"'
 
-install_host() {
-    host_preflight
-    install_packages host
-    _install_files
+# host USER MACHINE PREFIX KEY DRY_RUN: any of the first four may be empty.
+host() {
+    local user=$1 machine=$2 key=$4
+    layout "$(_prefix "$3")"
+    host_preflight "$machine" "$PREFIX"
+    if [ "$5" = yes ]; then
+        plan_host "$user" "$machine" "$key"
+        return
+    fi
+    [ -z "$key" ] || read_key "$key"
+    # One at a time. What is locked is a directory that is there, so that nothing has to go.
+    exec 7</usr/lib/tmpfiles.d
+    flock 7
+    recover
+    roll_back_on_failure
+    _install_packages
     _install_venv
-    _install_package
+    _install_files
+    _install_users
     _activate
-    _install_user
-    install_machine aios
+    [ -z "$user" ] || install_user "$user"
+    [ -z "$machine" ] || install_machine "$machine"
+    store_key
+    all_went_well
+    if [ "$CHANGED" = no ]; then
+        say "aios is installed already; nothing has changed"
+        return
+    fi
     say "aios is installed"
+    case :$PATH: in *":$PREFIX/bin:"*) ;; *) say "its commands are in $PREFIX/bin, which PATH does not have" ;; esac
 }
 
-# put SOURCE… DIRECTORY
-put() {
-    install -D -m 0644 -t "${*: -1}" "${@:1:$#-1}"
+# _prefix ASKED → where it is, or is to be
+_prefix() {
+    local there=''
+    [ ! -e /var/lib/aios/manifest.json ] ||
+        there=$(/usr/bin/python3 "$SOURCE/install/manifest.py" prefix)
+    [ -z "$there" ] || [ -z "$1" ] || [ "$1" = "$there" ] ||
+        die "aios is installed in $there" \
+            "It moves by --uninstall (memory and machines stay) and another installation."
+    echo "${there:-${1:-/usr}}"
 }
 
-_install_files() {
-    local unit
-    cd "$SOURCE" || exit
-    install -D -m 0644 units/aios-sysusers.conf /usr/lib/sysusers.d/aios.conf
-    install -D -m 0644 units/aios-tmpfiles.conf /usr/lib/tmpfiles.d/aios.conf
-    systemd-sysusers aios.conf 2>/dev/null
-    systemd-tmpfiles --create aios.conf
-    for unit in units/*.service units/*.socket units/*.timer; do
-        put "$unit" /usr/lib/systemd/system
-    done
-    # Enabled by whoever wants it.
-    put units/user/*.service /usr/lib/systemd/user
-    put units/systemd-nspawn@.service.d/10-aios.conf /usr/lib/systemd/system/systemd-nspawn@.service.d
-    put units/aios.catalog /usr/lib/systemd/catalog
-    put units/dbus/org.aios.conf /usr/share/dbus-1/system.d
-    put units/dbus/*.service /usr/share/dbus-1/system-services
-    put polkit/org.aios.policy /usr/share/polkit-1/actions
-    put polkit/50-aios.rules /usr/share/polkit-1/rules.d
-    # A user's own file stays.
-    mkdir -p /etc/aios/config.d
-    for unit in cfg/*.toml cfg/*.json; do
-        [ ! -e "$unit" ] || [ -e "/etc/aios/${unit##*/}" ] || put "$unit" /etc/aios
-    done
-    put services/aios/client/man/*.1 /usr/share/man/man1
-    install -D -m 0644 services/aios/client/completions/aios.bash \
-        /usr/share/bash-completion/completions/aios
-    install -D -m 0644 services/aios/client/completions/aigpt.bash \
-        /usr/share/bash-completion/completions/aigpt
-    put services/aios/client/completions/_aios /usr/share/zsh/site-functions
-    put services/aios/client/completions/aios.fish /usr/share/fish/vendor_completions.d
-    journalctl --update-catalog
+# who_calls → the person behind sudo, doas or pkexec
+who_calls() {
+    local name=${AIOS_USER:-${SUDO_USER:-${DOAS_USER:-}}}
+    if [ -z "$name" ] && [ -n "${PKEXEC_UID:-}" ]; then
+        name=$(id -nu "$PKEXEC_UID")
+    fi
+    [ "$name" = root ] || echo "$name"
 }
 
+CHANGED=no
+changed() {
+    CHANGED=yes
+}
+
+_install_packages() {
+    local -a missing
+    mapfile -t missing < <(missing_packages host)
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    changed
+    install_packages host
+    # shellcheck disable=SC2034 # said where the rest is put back
+    INSTALLED_PACKAGES=${missing[*]}
+    note package "${missing[@]}"
+}
+
+# Made beside the one that is there, under the name that it will have.
 _install_venv() {
-    local version wheels
+    local version wheels new=$LIB/venv.new
     version=$(python_version /)
     wheels=$(wheels_path "$version")
     [ "$(cat "$LIB/venv/.wheels" 2>/dev/null)" != "$wheels" ] || return 0
+    changed
     fetch_wheels "$version"
     say "installing Python packages"
-    rm -rf "$LIB/venv"
-    mkdir -p "$LIB"
+    make_directory "$LIB"
+    undo rm -rf "$new"
+    rm -rf "$new"
     # systemd's own Python package is the distribution's.
-    /usr/bin/python3 -m venv --system-site-packages "$LIB/venv"
-    install_wheels "$LIB/venv" "$wheels"
-    echo "$LIB" >"$LIB/venv/lib/python$version/site-packages/aios.pth"
-    echo "$wheels" >"$LIB/venv/.wheels"
+    /usr/bin/python3 -m venv --system-site-packages "$new"
+    install_wheels "$new" "$wheels"
+    grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | xargs sed -i "s#$new#$LIB/venv#g"
+    echo "$LIB" >"$new/lib/python$version/site-packages/aios.pth"
+    echo "$wheels" >"$new/.wheels"
+    swap "$LIB/venv" "$new"
 }
 
-# Whole trees: what has gone from the source is gone there as well.
-_install_package() {
-    rm -rf "$LIB/aios.new" "$LIB/client.new"
-    cp -r "$SOURCE/services/aios" "$LIB/aios.new"
-    /usr/bin/python3 "$SOURCE/install/client_tree.py" "$SOURCE/services/aios" "$LIB/client.new"
-    cp "$SOURCE/services/aios/client/profile.sh" "$LIB/client.new/profile.sh"
-    find "$LIB/aios.new" "$LIB/client.new" -name __pycache__ -prune -exec rm -r {} +
-    "$LIB/venv/bin/python3" -m compileall -q -s "$LIB" "$LIB/aios.new" "$LIB/client.new"
-    _replace "$LIB/aios"
-    _refresh "$LIB/client"
-    _launchers
-    _share policy.toml policy/data/policy.toml
-    _share commands policy/data/commands
-    _share intents chat/data/intents
-    _share interfaces interfaces
+_install_files() {
+    local plan
+    STAGED=$(mktemp -d --tmpdir=/run aios-stage.XXXXXX)
+    stage_files "$STAGED"
+    plan=$(landing plan)
+    if [ -z "$plan" ]; then
+        # An installation from before there were manifests gets its own.
+        landing land
+        return
+    fi
+    changed
+    _undo_activation
+    landing land >/dev/null
+    # What is new runs until the old files are back.
+    undo systemctl --quiet stop 'aios-*.timer' 'aios-*.socket' 'aios-*.service'
+    while read -r plan; do
+        case $plan in *' was edited and stays; '*) say "$plan" ;; esac
+    done <<<"$plan"
 }
 
-_replace() {
-    rm -rf "$1.old"
-    [ ! -e "$1" ] || mv "$1" "$1.old"
-    mv "$1.new" "$1"
-    rm -rf "$1.old"
+# landing plan|land → what changes, one a line
+landing() {
+    /usr/bin/python3 "$SOURCE/install/landing.py" "$1" "$STAGED" / "$PREFIX"
 }
 
-# In place: the directory and some of its files are bound into running machines.
-_refresh() {
-    local file
-    mkdir -p "$1"
-    cp -a "$1.new/." "$1/"
-    find "$1" -type f -printf '%P\n' | while read -r file; do
-        [ -e "$1.new/$file" ] || rm "$1/$file"
-    done
-    rm -rf "$1.new"
+# Undone from the last to the first: these follow when the old files are back.
+_undo_activation() {
+    local -a sockets
+    mapfile -t sockets < <(_active_sockets)
+    [ "${#sockets[@]}" = 0 ] || undo systemctl start "${sockets[@]}"
+    undo systemctl try-restart polkit.service
+    undo "${RELOAD_BUS[@]}"
+    undo journalctl --update-catalog
+    undo systemctl daemon-reload
 }
 
-_share() {
-    mkdir -p /usr/share/aios
-    ln -sfnr "$LIB/aios/$2" "/usr/share/aios/$1"
+_active_sockets() {
+    systemctl list-units --plain --no-legend --state=active 'aios-*.socket' 'aios-*.timer' |
+        cut -d ' ' -f 1
 }
 
-# The commands of pyproject.toml, on the standard library alone: -I and -S save most of python's
-# start, which a prompt waits for.
-_launchers() {
-    /usr/bin/python3 - "$SOURCE/pyproject.toml" "$LIB/client" <<'PYTHON'
-import sys, tomllib
-from pathlib import Path
-
-with open(sys.argv[1], "rb") as file:
-    scripts = tomllib.load(file)["project"]["scripts"]
-for name, entry in scripts.items():
-    module, _, function = entry.partition(":")
-    text = f"""#!/usr/bin/python3 -IS
-import sys
-
-sys.path.insert(0, {sys.argv[2]!r})
-from {module} import {function}
-
-sys.exit({function}())
-"""
-    # In place: the file is bound into running machines.
-    path = Path("/usr/bin", name)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
-    path.chmod(0o755)
-PYTHON
+# Users, groups and directories that are not there yet, and the state that an uninstallation left.
+_install_users() {
+    local name directory mode user group
+    while read -r _ name _; do
+        getent passwd "$name" >/dev/null || getent group "$name" >/dev/null ||
+            undo sh -c "$REMOVE_USER" "$name"
+    done < <(grep '^[ug] ' "$SOURCE/units/aios-sysusers.conf")
+    systemd-sysusers aios.conf 2>/dev/null
+    while read -r _ directory mode user group _; do
+        if [ ! -d "$directory" ]; then
+            undo rm -rf "$directory"
+            note directory "$directory"
+        elif [[ $directory == /var/lib/aios/* && $user:$group != root:root ]] &&
+            [ "$(stat -c %U "$directory")" = root ]; then
+            # It was handed to root when its user went (uninstall.sh).
+            undo chown -hR root:root "$directory"
+            chown -hR --from=root:root "$user:$group" "$directory"
+            chmod "$mode" "$directory"
+        fi
+    done < <(grep '^d ' "$SOURCE/units/aios-tmpfiles.conf")
+    systemd-tmpfiles --create aios.conf
 }
 
 # What runs is the old code: it stops, and the next call starts the new one. Sockets stop with their
 # services and start alone: one that is restarted while the bus starts its service is refused.
 _activate() {
-    local -a sockets
-    systemctl daemon-reload
-    busctl --quiet call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig
-    systemctl try-restart polkit.service
-    mapfile -t sockets < <(systemctl list-units --plain --no-legend --state=active \
-        'aios-exec@*.socket' | cut -d ' ' -f 1)
-    sockets+=("${SERVICES[@]/%/.socket}" aios-exec@.host.socket aios-aigpt.socket)
-    systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
-        'aios-exec@*.service' "${SERVICES[@]/%/.service}"
-    systemctl --quiet enable --now aios-memory-backup.timer
-    systemctl --quiet enable aios-revert.service
-    systemctl --quiet enable "${SERVICES[@]/%/.socket}" aios-exec@.host.socket aios-aigpt.socket
-    systemctl start "${sockets[@]}"
+    local unit
+    local -a wanted stopped=() exec
+    wanted=("${SERVICES[@]/%/.socket}" "${SOCKETS[@]}" "${ENABLED[@]}")
+    if [ "$CHANGED" = yes ]; then
+        systemctl daemon-reload
+        "${RELOAD_BUS[@]}"
+        systemctl try-restart polkit.service
+        journalctl --update-catalog
+        mapfile -t exec < <(_active_sockets | grep '^aios-exec@' || true)
+        systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
+            'aios-exec@*.service' "${SERVICES[@]/%/.service}"
+    fi
+    for unit in "${wanted[@]}"; do
+        enable_unit "$unit"
+        # A oneshot of the boot is enabled, not started.
+        [ "${unit##*.}" = service ] || systemctl --quiet is-active "$unit" || stopped+=("$unit")
+    done
+    stopped+=("${exec[@]}")
+    [ "${#stopped[@]}" -gt 0 ] || return 0
+    changed
+    systemctl start "${stopped[@]}"
 }
 
-# Who installs may use aios, approve, read the record (aios log, journalctl), and finds the memory
-# where it always was.
-_install_user() {
-    local user=${AIOS_USER:-${SUDO_USER:-}} home gpt
-    [ -n "$user" ] && [ "$user" != root ] || return 0
-    usermod --append --groups aios,aios-admin,systemd-journal "$user"
-    home=$(getent passwd "$user" | cut -d: -f6)
-    gpt=$home/.config/syui/ai/gpt
-    if [ -L "$gpt" ]; then
-        return 0
-    elif [ -e "$gpt" ]; then
-        say "$gpt stays as it is: aios's memory is /var/lib/aios/memory"
-        return 0
-    fi
-    # As that user: root follows no link that somebody laid in a home.
-    runuser -u "$user" -- mkdir -p "${gpt%/*}"
-    runuser -u "$user" -- ln -s /var/lib/aios/memory "$gpt"
+enable_unit() {
+    ! systemctl --quiet is-enabled "$1" 2>/dev/null || return 0
+    changed
+    note unit "$1"
+    undo systemctl --quiet disable "$1"
+    systemctl --quiet enable "$1"
 }

@@ -7,16 +7,25 @@ install_machine() {
     local name=$1 tree=/var/lib/machines/$1 settings=/etc/systemd/nspawn/$1.nspawn
     if [ ! -e "$tree" ]; then
         say "making the machine $name"
+        changed
+        note machine "$name"
+        undo rm -rf "$tree" "$tree.new" "/etc/dbus-1/system.d/org.aios.Exec1.$name.conf" \
+            "/usr/local/share/dbus-1/system-services/org.aios.Exec1.$name.service"
         _copy_machine "$tree"
     fi
     if [ ! -e "$settings" ] || ! grep -q '^\[Exec\]' "$settings"; then
+        changed
+        undo_file "$settings"
         _machine_settings "$name" >>"$settings"
     fi
-    systemctl --quiet enable machines.target "systemd-nspawn@$name.service"
+    enable_unit machines.target
+    enable_unit "systemd-nspawn@$name.service"
     if ! systemctl --quiet is-active "systemd-nspawn@$name.service"; then
         say "starting the machine $name"
+        changed
+        undo systemctl stop "systemd-nspawn@$name.service"
         systemctl start "systemd-nspawn@$name.service"
-    else
+    elif [ "$CHANGED" = yes ]; then
         # Its lines may be new; a running machine has them from its next start on.
         systemctl start "aios-attach@$name.service" "aios-exec@$name.socket"
     fi

@@ -1,9 +1,13 @@
 # shellcheck shell=bash
 # The distribution's packages: what each part of aios needs, by the names they have there.
 
-# distribution → debian | arch | fedora
+# distribution → debian | arch | fedora, as os-release has it, or --distro.
 distribution() {
     local ID="" ID_LIKE=""
+    if [ -n "${DISTRO:-}" ]; then
+        echo "$DISTRO"
+        return
+    fi
     # shellcheck source=/dev/null
     . /etc/os-release
     case " $ID $ID_LIKE " in
@@ -11,7 +15,8 @@ distribution() {
     *" arch "*) echo arch ;;
     *" fedora "*) echo fedora ;;
     *) die "no packages are known for this distribution ($ID)" \
-        "aios installs on Debian 12+, Ubuntu 24.04+, Arch and Fedora." ;;
+        "aios installs on Debian 12+, Ubuntu 24.04+, Arch and Fedora; for one that is made of one of
+aios: these, say --distro." ;;
     esac
 }
 
@@ -69,17 +74,26 @@ _missing_packages() {
     done
 }
 
-# install_packages PART…: what is missing of them, and nothing else.
-install_packages() {
-    local distribution part log
-    local -a wanted missing
+# missing_packages PART… → one a line
+missing_packages() {
+    local distribution part
+    local -a names wanted=()
     distribution=$(distribution) || exit
     for part; do
-        read -ra missing < <(packages_for "$part" "$distribution")
-        wanted+=("${missing[@]}")
+        read -ra names < <(packages_for "$part" "$distribution")
+        wanted+=("${names[@]}")
     done
-    mapfile -t missing < <(_missing_packages "$distribution" "${wanted[@]}")
-    [ "${#missing[@]}" -gt 0 ] || return 0
+    _missing_packages "$distribution" "${wanted[@]}"
+}
+
+# install_packages PART…: what is missing of them, and nothing else.
+install_packages() {
+    local distribution names log
+    local -a missing
+    distribution=$(distribution) || exit
+    names=$(missing_packages "$@")
+    [ -n "$names" ] || return 0
+    mapfile -t missing <<<"$names"
     [ "$(id -u)" = 0 ] || die "these packages are needed: ${missing[*]}" "Install them, or run as root."
     say "installing packages: ${missing[*]}"
     log=$(mktemp --tmpdir aios-packages.XXXXXX)

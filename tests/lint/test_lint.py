@@ -41,7 +41,7 @@ def test_ruff() -> None:
 
 
 def test_mypy() -> None:
-    lint(BIN / "mypy", "--strict", "services", "install/boot.py", "install/client_tree.py")
+    lint(BIN / "mypy", "--strict", "services", *(ROOT / "install").glob("*.py"))
 
 
 def test_shellcheck() -> None:

@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# A person who may use aios.
+
+# install_user NAME: may use it, approve, read the record (aios log, journalctl), and finds the
+# memory where it always was.
+install_user() {
+    local user=$1 group
+    for group in aios aios-admin systemd-journal; do
+        ! _member "$user" "$group" || continue
+        changed
+        note member "$user:$group"
+        undo gpasswd --delete "$user" "$group"
+        usermod --append --groups "$group" "$user"
+    done
+    _link_memory "$user"
+}
+
+_member() {
+    id -nG "$1" | tr ' ' '\n' | grep -qxF "$2"
+}
+
+# The account's home, whoever's $HOME is in the environment (sudo's, root's).
+home_of() {
+    getent passwd "$1" | cut -d: -f6
+}
+
+_link_memory() {
+    local user=$1 home gpt
+    home=$(home_of "$user")
+    gpt=$home/.config/syui/ai/gpt
+    if [ -L "$gpt" ]; then
+        return 0
+    elif [ -e "$gpt" ]; then
+        [ "$CHANGED" = no ] || say "$gpt stays as it is: aios's memory is /var/lib/aios/memory"
+        return 0
+    fi
+    changed
+    note home "$user:$gpt"
+    # As that user: root follows no link that somebody laid in a home.
+    undo runuser -u "$user" -- rm -f "$gpt"
+    runuser -u "$user" -- mkdir -p "${gpt%/*}"
+    runuser -u "$user" -- ln -s /var/lib/aios/memory "$gpt"
+}
