@@ -36,7 +36,7 @@ from aios.bus_values import (
 from aios.caller import Caller
 from aios.channel import close_all
 from aios.contract import Method
-from aios.errors import AiosError, Internal, Unavailable, from_name
+from aios.errors import AiosError, Unavailable, fault, from_name
 from aios.interface import Call, Interface
 
 DAEMON = "org.freedesktop.DBus"
@@ -79,6 +79,8 @@ class Bus:
     def __init__(
         self, bus: Link, busy: Callable[[], contextlib.AbstractContextManager[None]]
     ) -> None:
+        self.refusal: AiosError | None = None
+        """What every call is answered with, where the service could not begin."""
         self._bus = bus
         self._busy = busy
         self._interfaces: dict[str, list[Interface]] = {}
@@ -285,10 +287,10 @@ class Bus:
                 self._reply(message, Message.new_error(message, error.name, str(error)))
             except _BusError as error:
                 self._reply(message, Message.new_error(message, error.name, str(error)))
-            except Exception:
+            except Exception as error:
                 log.exception("call failed", method=f"{message.interface}.{message.member}")
-                fault = Internal("aios met a fault of its own", hint="see its journal")
-                self._reply(message, Message.new_error(message, fault.name, str(fault)))
+                told = fault(error)
+                self._reply(message, Message.new_error(message, told.name, str(told)))
             await self._bus.sent()
 
     def _reply(self, message: Message, answer: Message) -> None:
@@ -305,6 +307,8 @@ class Bus:
         return here + [(i, child) for i in children if i.has(child, caller)]
 
     async def _dispatch(self, message: Message, peer: _Peer) -> Message:
+        if self.refusal is not None:
+            raise self.refusal
         caller = await self._identify(message.sender, peer)
         here = self._find(message.path, caller)
         if message.interface == INTROSPECTABLE and message.member == "Introspect":

@@ -94,6 +94,17 @@ class Internal(AiosError):
     """A fault of aios itself; the details are in the service's journal."""
 
 
+def fault(error: Exception) -> AiosError:
+    """For a caller: what was not foreseen. Its traceback is for the journal."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if isinstance(error.filename, str) else ""
+        return Unavailable(
+            f"{error.strerror.lower()}{where}",
+            hint="aios could not use its files; ask again when that is mended",
+        )
+    return Internal("aios met a fault of its own", hint="journalctl -u 'aios-*' has the details")
+
+
 def from_name(name: str, message: str, *, hint: str = "") -> AiosError:
     """The error that came over a bus or socket; names of others become Unavailable."""
     cls = AiosError.by_name.get(name)

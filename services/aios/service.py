@@ -1,5 +1,9 @@
 """One service: two doors (bus name and sockets from systemd), idle exit.
 
+One that cannot begin, for a broken file or a full disk, answers every call with the reason and
+leaves: systemd would start it again and again for a caller who is not answered. The next call
+tries anew.
+
 Leaving when idle follows systemd's bus_event_loop_with_idle: STOPPING=1, release the name, serve
 what had already arrived, exit 0. Whoever calls next starts the service again; the sockets are
 systemd's and stay.
@@ -19,11 +23,16 @@ from systemd import daemon
 from aios import journal
 from aios.bus import Bus
 from aios.caller import Caller
-from aios.errors import AiosError, Unavailable
+from aios.errors import AiosError, Unavailable, fault
 from aios.interface import Interface
 from aios.varlink import VarlinkServer
 
 IDLE_SECONDS = 30.0
+REFUSING_SECONDS = 1.0
+"""As IDLE_SECONDS, for a service that could not begin: what is mended should count soon."""
+BUS_GONE = 75
+"""Exit status of a service whose bus was stopped under it (EX_TEMPFAIL); exec, which has pipes in
+systemd's store, is started again then (RestartForceExitStatus=)."""
 MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
             "org.freedesktop.machine1.Manager")  # fmt: skip
 log = structlog.get_logger()
@@ -99,10 +108,11 @@ class Service:
             loop.add_signal_handler(number, stop.set)
         with self.hold():
             self.bus = await Bus.connect(self.hold)
-            interfaces = await setup()
+            interfaces, refusal = await self._begin(setup)
             for interface in interfaces:
                 self.bus.export(interface)
-            server = VarlinkServer(interfaces, self.identify, self.hold)
+            self.bus.refusal = refusal
+            server = VarlinkServer(interfaces, self.identify, self.hold, refusal)
             await server.listen([socket.socket(fileno=fd) for fd in self.sockets])
             await self.bus.request_name(self.name)
             daemon.notify("READY=1")
@@ -110,14 +120,33 @@ class Service:
         await _first(self._idle.wait(), stop.wait(), lost)
         if lost.done() and not lost.cancelled():
             log.error("the bus went away")
-            return 1
+            # Whoever comes now is the next one's to answer.
+            server.close()
+            return BUS_GONE
         daemon.notify("STOPPING=1")
         server.close()
         await self.bus.release_name(self.name)
         # What had arrived before the name was released is still answered; on SIGTERM it is not:
         # every caller must survive a killed service anyway.
         await _first(self._free.wait(), stop.wait())
-        return 0
+        return 0 if refusal is None else 1
+
+    async def _begin(
+        self, setup: Callable[[], Awaitable[list[Interface]]]
+    ) -> tuple[list[Interface], AiosError | None]:
+        """The interfaces, or why there are none."""
+        try:
+            return await setup(), None
+        except AiosError as error:
+            refusal = error
+        except OSError as error:
+            refusal = fault(error)
+        except Exception as error:
+            log.exception("the service cannot begin")
+            refusal = fault(error)
+        log.critical(f"the service cannot begin: {refusal.message}")
+        self._idle_seconds = REFUSING_SECONDS
+        return [], refusal
 
     def run(self, setup: Callable[[], Awaitable[list[Interface]]]) -> int:
         """Serves until idle; the process's exit status. `setup` makes the interfaces."""

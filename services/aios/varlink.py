@@ -21,7 +21,7 @@ from aios import __version__
 from aios.caller import Caller
 from aios.channel import Channel, close_all
 from aios.contract import Method
-from aios.errors import AiosError, Internal, NotFound
+from aios.errors import AiosError, NotFound, fault
 from aios.interface import Call, Interface
 
 MAX_MESSAGE = 4 * 1024 * 1024
@@ -116,12 +116,20 @@ def peer_credentials(connection: socket.socket) -> tuple[int, int]:
 
 
 class VarlinkServer:
-    """Serves interfaces on listening sockets. `busy` keeps the service from going idle."""
+    """Serves interfaces on listening sockets. `busy` keeps the service from going idle. `refusal`
+    answers every call, whoever it is from."""
 
-    def __init__(self, interfaces: list[Interface], identify: Identify, busy: Busy) -> None:
+    def __init__(
+        self,
+        interfaces: list[Interface],
+        identify: Identify,
+        busy: Busy,
+        refusal: AiosError | None = None,
+    ) -> None:
         self.interfaces = {interface.NAME: interface for interface in interfaces}
         self.identify = identify
         self.busy = busy
+        self.refusal = refusal
         self.tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[socket.socket] = []
 
@@ -161,6 +169,8 @@ class VarlinkServer:
         self._sockets.clear()
 
     async def dispatch(self, name: str, parameters: dict[str, Any], call: Call) -> Answer:
+        if self.refusal is not None:
+            raise self.refusal
         interface_name, _, method_name = name.rpartition(".")
         if name == f"{SERVICE}.GetInfo":
             about = {
@@ -264,9 +274,9 @@ class Connection:
             answer = error_reply(error)
         except ConnectionError:
             return False
-        except Exception:
+        except Exception as error:
             log.exception("call failed", method=name)
-            answer = error_reply(Internal("aios met a fault of its own", hint="see its journal"))
+            answer = error_reply(fault(error))
         finally:
             self._work = None
         if request.get("oneway") is True:

@@ -18,7 +18,10 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     try:
         durable.put(path, json.dumps(content))
     except OSError as error:
-        raise AuditUnavailable(f"exec cannot keep its state: {error}") from error
+        raise AuditUnavailable(
+            f"exec cannot keep its state: {error}",
+            hint="nothing runs until it can: `df -h /var/lib/aios /run` shows what is full",
+        ) from error
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -129,7 +129,9 @@ class Permits:
 
     async def wait(self, job: Job, event: asyncio.Event, expires_usec: int) -> tuple[str, Answer]:
         """The outcome: approved, rejected, expired or withdrawn."""
-        left = expires_usec / 1e6 - time.time() + LATE_SECONDS
+        # Not by realtime from here on: somebody may set it.
+        ends = time.monotonic() + expires_usec / 1e6 - time.time()
+        left = ends - time.monotonic() + LATE_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(left, LATE_SECONDS)):
@@ -141,11 +143,11 @@ class Permits:
                 # It was killed under the call; the next one starts it again.
                 if left <= 0:
                     raise
-                left = min(expires_usec / 1e6 - time.time(), AGAIN_SECONDS)
+                left = min(ends - time.monotonic(), AGAIN_SECONDS)
                 continue
             if found["state"] != PENDING:
                 return found["state"], _answer(PENDING, found["why"])
-            left = expires_usec / 1e6 - time.time() + LATE_SECONDS
+            left = ends - time.monotonic() + LATE_SECONDS
 
     async def withdraw(self, job_id: str) -> None:
         """Nobody waits for the request any more."""

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from aios.caller import Caller
-from aios.errors import AiosError, Busy, Internal, InvalidOption
+from aios.errors import AiosError, Busy, InvalidOption, fault
 from aios.exec.admission import Admission
 from aios.exec.attachment import Ends, attach
 from aios.exec.execution import Execution
@@ -178,9 +178,9 @@ class Runner:
                     live.fail(error)
                 except asyncio.CancelledError:
                     live.fail(live.withdrawn())
-                except Exception:
+                except Exception as error:
                     log.exception("a job failed", id=live.job.id)
-                    live.fail(Internal("aios met a fault of its own", hint="see its journal"))
+                    live.fail(fault(error))
                 finally:
                     self.table.ended(live)
 

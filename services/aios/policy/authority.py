@@ -17,12 +17,13 @@ from aios.errors import InvalidCommand, InvalidOption, NoSuchMachine, NotAuthori
 from aios.ids import is_id, is_machine
 from aios.options import STRING_MAP, Options
 from aios.policy import persons
+from aios.policy.clock import now_usec
 from aios.policy.decision import Decision
 from aios.policy.delegations import Delegation, Delegations
 from aios.policy.grants import Grant, Grants, holder, keys
 from aios.policy.layers import Judgement, Layers
 from aios.policy.polkit import Check
-from aios.policy.requests import Request, Requests, State, now_usec
+from aios.policy.requests import Request, Requests, State
 from aios.policy.settle import PROFILES, settle
 
 CONTEXT: dict[str, type | tuple[str, str]] = {

@@ -13,4 +13,7 @@ def write(path: Path, text: str) -> None:
     try:
         durable.write(path, text)
     except OSError as error:
-        raise Unavailable(f"policy cannot keep its state: {error}") from error
+        raise Unavailable(
+            f"policy cannot keep its state: {error}",
+            hint="nothing is approved until it can: `df -h /var/lib/aios` shows what is full",
+        ) from error

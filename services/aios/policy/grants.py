@@ -19,10 +19,11 @@ from aios.binding import binding
 from aios.caller import Caller
 from aios.errors import Busy, InvalidOption, NotFound
 from aios.ids import new_id
+from aios.policy.clock import NEVER, now_usec, passed, until_usec
 from aios.policy.kept import Kept
 from aios.policy.polkit import start_time
 from aios.policy.reader import read
-from aios.policy.requests import Request, now_usec
+from aios.policy.requests import Request
 from aios.policy.tools import tools
 from aios.policy.words import is_dynamic
 from aios.redact import redact
@@ -113,6 +114,7 @@ class Grant:
     by_user: str
     created_usec: int
     expires_usec: int
+    until_usec: int = NEVER
 
     def why(self) -> dict[str, Any]:
         """What replaces the rule, for a command that it covers."""
@@ -154,7 +156,7 @@ class Grants:
             machine=request.machine, uid=request.uid, user=request.user, origin=request.origin,
             session=request.session, cwd=request.cwd, profile=request.profile,
             holder=request.holder, by_uid=by.uid, by_user=by.user, created_usec=now,
-            expires_usec=now + LIFE_USEC,
+            expires_usec=now + LIFE_USEC, until_usec=until_usec(now + LIFE_USEC),
         )  # fmt: skip
         self._kept.write(grant.id, asdict(grant))
         self._live[grant.id] = grant
@@ -187,7 +189,8 @@ class Grants:
         return grant
 
     async def _check(self, grant: Grant) -> bool:
-        if now_usec() < grant.expires_usec and await self._held(grant.holder):
+        over = passed(grant.expires_usec, grant.until_usec)
+        if not over and await self._held(grant.holder):
             return grant.id in self._live
         self.end(grant, "its session is over")
         return False

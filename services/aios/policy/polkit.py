@@ -83,11 +83,17 @@ class Check:
     async def authorized(self) -> None:
         """Returns when polkit says yes, which may take as long as a person does."""
         self._open = True
-        (answer,) = await self._bus.call(
-            *AUTHORITY, "CheckAuthorization", "(sa{sv})sa{ss}us",
-            subject(self._caller), self._action, details(self._request),
-            ALLOW_USER_INTERACTION, self._cancellation,
-        )  # fmt: skip
+        try:
+            (answer,) = await self._bus.call(
+                *AUTHORITY, "CheckAuthorization", "(sa{sv})sa{ss}us",
+                subject(self._caller), self._action, details(self._request),
+                ALLOW_USER_INTERACTION, self._cancellation,
+            )  # fmt: skip
+        except Unavailable as error:
+            raise Unavailable(
+                f"polkit does not say whether {self._caller.user} may approve: {error.message}",
+                hint="systemctl status polkit; root approves without it",
+            ) from error
         self._open = False
         allowed, challenge, said = answer
         if allowed:

@@ -5,7 +5,6 @@ is an approval of exactly the command that was shown under it.
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import structlog
 
-from aios.errors import Busy, InvalidOption, NotFound
+from aios.errors import Busy, InvalidOption, NotFound, Unavailable
 from aios.policy import disk
+from aios.policy.clock import NEVER, now_usec, passed, until_usec
 
 NOBODY = 2**32 - 1
 """(uid_t) -1: no human ended the request."""
@@ -34,11 +34,6 @@ class State(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
-
-
-def now_usec() -> int:
-    """Realtime: it means the same to whoever reads the file after a restart."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ class Request:
     reason: str
     normalized: str
     expires_usec: int
+    until_usec: int = NEVER
+    """The same since the boot (`clock`)."""
     env: dict[str, str] = field(default_factory=dict)
     holder: str = ""
     """What its session lives as long as; empty: it has none that could be granted anything."""
@@ -106,6 +103,7 @@ class Requests:
             self._ended.setdefault(request.id, asyncio.Event())
             # The clock may be set meanwhile: the timer asks again when it fires.
             left = (request.expires_usec - now_usec()) / 1_000_000
+            left = min(left, (request.until_usec - until_usec(now_usec())) / 1_000_000)
             self._timers[request.id] = asyncio.get_running_loop().call_later(
                 max(left, 0), self._fired, request
             )
@@ -139,6 +137,7 @@ class Requests:
                 f"{request.user} has {MAX_PENDING} commands waiting for approval",
                 hint="answer some: aios approvals",
             )
+        request = replace(request, until_usec=until_usec(request.expires_usec))
         self._write(request)
         self._keep(request)
         self._tell(request)
@@ -149,10 +148,9 @@ class Requests:
         request = self._requests.get(request_id)
         if request is None:
             raise NotFound(f"no request {request_id}", hint="aios approvals lists them")
-        now = now_usec()
-        if request.state is State.PENDING and now >= request.expires_usec:
+        if request.state is State.PENDING and passed(request.expires_usec, request.until_usec):
             return self._end(request, State.EXPIRED)
-        late = now >= request.expires_usec + GRACE_USEC
+        late = passed(request.expires_usec + GRACE_USEC, request.until_usec + GRACE_USEC)
         if request.state is State.APPROVED and not request.used and late:
             return self._end(request, State.EXPIRED)
         return request
@@ -192,7 +190,14 @@ class Requests:
 
     def _end(self, request: Request, state: State) -> Request:
         request = replace(request, state=state, resolved_usec=now_usec())
-        self._write(request)
+        try:
+            self._write(request)
+        except Unavailable:
+            # No is no, on a full disk too: whoever reads the old file finds a request that nobody
+            # waits for.
+            if state is State.APPROVED:
+                raise
+            log.exception("an outcome could not be kept", id=request.id, outcome=str(state))
         self._requests[request.id] = request
         if timer := self._timers.pop(request.id, None):
             timer.cancel()

@@ -9,8 +9,9 @@ import pytest
 from aios.caller import Caller
 from aios.errors import InvalidOption, NotFound
 from aios.ids import new_id
+from aios.policy.clock import now_usec
 from aios.policy.grants import LIFE_USEC, Grants, holder, keys, words
-from aios.policy.requests import Request, now_usec
+from aios.policy.requests import Request
 
 ME = Caller(uid=1000, pid=os.getpid())
 OTHER = Caller(uid=1001, pid=os.getpid())
@@ -103,7 +104,7 @@ async def test_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await Grants(tmp_path, "bus", nobody).live() == [kept]
     later = now_usec() + LIFE_USEC
     with monkeypatch.context() as patch:
-        patch.setattr("aios.policy.grants.now_usec", lambda: later)
+        patch.setattr("aios.policy.clock.now_usec", lambda: later)
         assert await Grants(tmp_path, "bus", nobody).live() == []
     grants.add(request(), ROOT)
     assert await Grants(tmp_path, "another", nobody).live() == []

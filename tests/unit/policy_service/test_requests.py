@@ -9,6 +9,7 @@ import pytest
 
 from aios.errors import Busy, InvalidOption, NotFound, Unavailable
 from aios.ids import new_id
+from aios.policy.clock import now_usec
 from aios.policy.requests import (
     GRACE_USEC,
     KEPT_USEC,
@@ -17,7 +18,6 @@ from aios.policy.requests import (
     Request,
     Requests,
     State,
-    now_usec,
 )
 
 
@@ -146,3 +146,39 @@ async def test_what_cannot_be_kept_is_not_promised(tmp_path: Path) -> None:
         requests.add(request)
     assert not heard
     assert not requests.pending()
+
+
+DAY_USEC = 24 * 3600 * 1_000_000
+
+
+async def test_a_clock_set_back_gives_nobody_more_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = Requests(tmp_path)
+    waiting, approved = requests.add(make()), requests.add(make())
+    requests.resolve(approved.id, State.APPROVED, by_uid=0, by_user="root")
+    yesterday, later = now_usec() - DAY_USEC, approved.until_usec + GRACE_USEC
+    monkeypatch.setattr("aios.policy.clock.now_usec", lambda: yesterday)
+    assert requests.pending() == [waiting]
+    monkeypatch.setattr("aios.policy.clock._since_boot_usec", lambda: later)
+    assert Requests(tmp_path).get(waiting.id).state is State.EXPIRED
+    assert requests.redeem(approved.id).state is State.EXPIRED
+
+
+async def test_on_a_full_disk_only_a_yes_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = Requests(tmp_path)
+    request, other, late = (requests.add(make()) for _ in range(3))
+
+    def full(path: Path, text: str) -> None:
+        raise Unavailable("no space left on device")
+
+    monkeypatch.setattr("aios.policy.disk.write", full)
+    with pytest.raises(Unavailable):
+        requests.resolve(request.id, State.APPROVED, by_uid=0, by_user="root")
+    assert requests.redeem(request.id).state is State.PENDING
+    requests.resolve(other.id, State.REJECTED, by_uid=0, by_user="root")
+    assert requests.redeem(other.id).state is State.REJECTED
+    monkeypatch.setattr("aios.policy.clock.now_usec", lambda: late.expires_usec)
+    assert requests.pending() == []
