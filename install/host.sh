@@ -2,7 +2,7 @@
 # shellcheck disable=SC2153 # SOURCE is the checkout, set by whoever sources this
 # aios on a host whose PID 1 is systemd: the sandbox, too, is one.
 
-SERVICES=(aios-chat aios-policy aios-memory)
+SERVICES=(aios-chat aios-policy aios-memory aios-machine)
 # Sockets that are enabled besides those of the services, and other units.
 SOCKETS=(aios-exec@.host.socket aios-aigpt.socket)
 ENABLED=(aios-memory-backup.timer aios-revert.service)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2153 # SOURCE is the checkout, set by whoever sources this
-# A machine: a copy of the machine tree, its .nspawn file, its unit.
+# A machine: aios-machine.service makes it, as it makes any other.
 
 # install_machine NAME: made once, and then started; what is there stays.
 install_machine() {
@@ -9,14 +9,15 @@ install_machine() {
         say "making the machine $name"
         changed
         note machine "$name"
-        undo rm -rf "$tree" "$tree.new" "/etc/dbus-1/system.d/org.aios.Exec1.$name.conf" \
+        undo rm -rf "$tree" "/etc/dbus-1/system.d/org.aios.Exec1.$name.conf" \
             "/usr/local/share/dbus-1/system-services/org.aios.Exec1.$name.service"
-        _copy_machine "$tree"
-    fi
-    if [ ! -e "$settings" ] || ! grep -q '^\[Exec\]' "$settings"; then
+        undo_file "$settings"
+        _base_tree
+        "$PREFIX/bin/aios" machine create "$name" >&2 || die "the machine $name could not be made"
+    elif ! grep -qs '^\[Exec\]' "$settings"; then
         changed
         undo_file "$settings"
-        _machine_settings "$name" >>"$settings"
+        "$LIB/venv/bin/python3" -I -m aios.machines.settings >>"$settings"
     fi
     enable_unit machines.target
     enable_unit "systemd-nspawn@$name.service"
@@ -31,26 +32,16 @@ install_machine() {
     fi
 }
 
-_copy_machine() {
-    local tree=$1 source=${AIOS_MACHINE_TREE:-} release
+# What `aios machine create` copies (aios.machines.base): a link to a tree of the cache.
+_base_tree() {
+    local source=${AIOS_MACHINE_TREE:-} release id
+    release=$(default_release)
+    id=$(. /etc/os-release && echo "$ID")
     if [ -z "$source" ]; then
-        release=$(default_release)
         read_archives "$release"
         fetch_tree machine "$release"
         source=$(tree_path machine "$release")
     fi
-    mkdir -p "${tree%/*}"
-    rm -rf "$tree.new"
-    cp -a --reflink=auto "$source" "$tree.new"
-    mv "$tree.new" "$tree"
-}
-
-# A veth pair leads nowhere unless the host's networkd serves it.
-_machine_settings() {
-    if systemctl --quiet is-active systemd-networkd.service; then
-        sed '/^\[Network\]/,/^VirtualEthernet=/d' "$SOURCE/cfg/nspawn/$1.nspawn"
-        printf '[Network]\nVirtualEthernet=yes\n'
-    else
-        cat "$SOURCE/cfg/nspawn/$1.nspawn"
-    fi
+    mkdir -p /var/cache/aios/trees
+    ln -sfn "$source" "/var/cache/aios/trees/base-$id${release:+-$release}"
 }

@@ -48,6 +48,8 @@ stage_files() {
     done
     put services/aios/client/completions/_aios "$PREFIX/share/zsh/site-functions"
     put services/aios/client/completions/aios.fish "$PREFIX/share/fish/vendor_completions.d"
+    # What every new machine's .nspawn file is made from.
+    put cfg/nspawn/aios.nspawn "$PREFIX/share/aios"
     _stage_package
     _stage_share policy.toml policy/data/policy.toml
     _stage_share commands policy/data/commands

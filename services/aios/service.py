@@ -25,6 +25,7 @@ from aios.bus import Bus
 from aios.caller import Caller
 from aios.errors import AiosError, Unavailable, fault
 from aios.interface import Interface
+from aios.machined import MANAGER as MACHINED
 from aios.varlink import VarlinkServer
 
 IDLE_SECONDS = 30.0
@@ -33,8 +34,6 @@ REFUSING_SECONDS = 1.0
 BUS_GONE = 75
 """Exit status of a service whose bus was stopped under it (EX_TEMPFAIL); exec, which has pipes in
 systemd's store, is started again then (RestartForceExitStatus=)."""
-MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
-            "org.freedesktop.machine1.Manager")  # fmt: skip
 log = structlog.get_logger()
 
 

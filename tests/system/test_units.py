@@ -12,6 +12,7 @@ NAMES = {
     "org.aios.Chat1": "aios-chat",
     "org.aios.Policy1": "aios-policy",
     "org.aios.Memory1": "aios-memory",
+    "org.aios.Machine1": "root",
     "org.aios.Exec1.aios": "root",
     "org.aios.Exec1._2ehost": "root",
 }

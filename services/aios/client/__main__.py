@@ -24,6 +24,7 @@ COMMANDS = {
     "history": "what was run, from the memory that all machines share",
     "memory": "search, add to and list that memory",
     "mcp": "the same hands for other AIs, and MCP servers for aios",
+    "machine": "make, start, copy and remove machines",
     "log": "the audit: what was asked for, decided and done",
     "status": "services, machines and sockets",
     "sessions": "conversations to go on with",

@@ -23,6 +23,7 @@ POLICY = "org.aios.Policy1"
 CHAT = "org.aios.Chat1"
 MEMORY = "org.aios.Memory1"
 EXEC = "org.aios.Exec1"
+MACHINE = "org.aios.Machine1"
 
 
 def in_machine() -> bool:

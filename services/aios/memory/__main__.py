@@ -5,11 +5,12 @@ from contextlib import suppress
 from aios import config
 from aios.errors import Unavailable
 from aios.interface import Interface
+from aios.machined import Machined
 from aios.memory.attachments import Attachments
 from aios.memory.database import Database, default_path, leave
 from aios.memory.interface import Memory
-from aios.memory.units import Units
 from aios.service import Service
+from aios.units import Units
 
 POLICY = ("org.aios.Policy1", "/org/aios/Policy1", "org.aios.Policy1")
 
@@ -26,7 +27,7 @@ def main() -> int:
     async def setup() -> list[Interface]:
         units = Units(service.bus)
         await units.subscribe()
-        attachments = Attachments(units.start, units.images)
+        attachments = Attachments(units.start, Machined(service.bus).names)
         settings = config.load()
         database = Database(default_path(), keep=settings.memory.backups)
         # Who calls is to hear why it cannot be opened.

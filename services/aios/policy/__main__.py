@@ -7,14 +7,15 @@ from pathlib import Path
 from aios.bus import DAEMON, DAEMON_PATH
 from aios.caller import Caller
 from aios.interface import Interface
+from aios.policy import approving
 from aios.policy.authority import Authority
 from aios.policy.console import Console
 from aios.policy.delegations import Delegations
 from aios.policy.grants import Grants
 from aios.policy.interface import Policy1
 from aios.policy.layers import Layers
-from aios.policy.polkit import FOR_SESSION, ONCE, Check
 from aios.policy.requests import Request, Requests
+from aios.polkit import Check
 from aios.service import Service
 
 
@@ -27,7 +28,7 @@ def main() -> int:
         (bus_id,) = await bus.call(DAEMON, DAEMON_PATH, DAEMON, "GetId")
 
         def ask(caller: Caller, request: Request, grant: bool) -> Check:
-            return Check(bus, caller, request, FOR_SESSION if grant else ONCE)
+            return approving.check(bus, caller, request, grant=grant)
 
         authority = Authority(
             layers=Layers(state),

@@ -22,9 +22,9 @@ from aios.policy.decision import Decision
 from aios.policy.delegations import Delegation, Delegations
 from aios.policy.grants import Grant, Grants, holder, keys
 from aios.policy.layers import Judgement, Layers
-from aios.policy.polkit import Check
 from aios.policy.requests import Request, Requests, State
 from aios.policy.settle import PROFILES, settle
+from aios.polkit import Check
 
 CONTEXT: dict[str, type | tuple[str, str]] = {
     "id": str, "uid": int, "delegation": str, "session": str, "cwd": str, "env": STRING_MAP,

@@ -21,11 +21,11 @@ from aios.errors import Busy, InvalidOption, NotFound
 from aios.ids import new_id
 from aios.policy.clock import NEVER, now_usec, passed, until_usec
 from aios.policy.kept import Kept
-from aios.policy.polkit import start_time
 from aios.policy.reader import read
 from aios.policy.requests import Request
 from aios.policy.tools import tools
 from aios.policy.words import is_dynamic
+from aios.polkit import start_time
 from aios.redact import redact
 
 LIFE_USEC = 12 * 3600 * 1_000_000

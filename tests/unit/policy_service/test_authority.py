@@ -12,8 +12,8 @@ from aios.policy.authority import Authority
 from aios.policy.delegations import Delegations
 from aios.policy.grants import Grants
 from aios.policy.layers import Layers
-from aios.policy.polkit import Check
 from aios.policy.requests import Request, Requests, State
+from aios.polkit import Check
 
 EXEC = Caller(uid=0, pid=1)
 PERSON = Caller(uid=70_001_000, pid=1, machine="aios", machine_uid=1000)

@@ -11,9 +11,9 @@ from aios.policy.delegations import Delegations
 from aios.policy.grants import Grants
 from aios.policy.layers import Layers
 from aios.policy.policy import Policy
-from aios.policy.polkit import Check
 from aios.policy.requests import Request, Requests
 from aios.policy.user_rules import MAX_BYTES, Kept
+from aios.polkit import Check
 
 ROOT = Caller(uid=0, pid=1)
 PERSON = Caller(uid=70_001_000, pid=1, machine="aios", machine_uid=1000)

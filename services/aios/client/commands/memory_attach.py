@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from aios.client import place
-from aios.client.commands.memory_forget import require
+from aios.client.consent import require
 from aios.client.terminal import Terminal
 
 _ACCESS = ("read-only", "socket", "none", "read-write")
@@ -61,7 +61,7 @@ def _show(terminal: Terminal, one: dict[str, Any]) -> None:
 
 def _attach(given: Any) -> int:
     if given.access == "read-write":
-        require(_RISK.format(machine=given.machine), force=given.force)
+        require(_RISK.format(machine=given.machine), given=given.force, option="--force")
     options = {"access": given.access}
     return _set(given, "Attach", {"machine": given.machine, "options": options})
 

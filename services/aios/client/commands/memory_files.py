@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from aios.client import place
-from aios.client.commands.memory_forget import require
+from aios.client.consent import require
 from aios.client.terminal import Terminal, harmless
 from aios.client.varlink import ERROR_PREFIX, ClientError
 
@@ -104,7 +104,7 @@ def _restore(given: Any) -> int:
     require(
         f"Put {given.name or 'the newest backup'} in the memory's place? What came after it is"
         " kept aside, but not remembered.",
-        force=given.force,
+        given=given.force, option="--force",
     )
     put = place.call("memory", f"{place.MEMORY}.Restore", {"backup": given.name})
     print(json.dumps(put) if given.json else harmless(f"{put['path']} is in force"))

@@ -6,8 +6,8 @@ from typing import Any
 
 from aios.client import place
 from aios.client.commands.history import moment
-from aios.client.terminal import Terminal, harmless
-from aios.client.varlink import ERROR_PREFIX, ClientError
+from aios.client.consent import confirmed
+from aios.client.terminal import Terminal
 
 _EPILOG = """\
 All that is given has to hold. TIME: today, yesterday, 2026-01-31 or '2026-01-31 12:00'. What is
@@ -47,7 +47,7 @@ def run(given: Any) -> int:
     found = _call({**wanted, "dry_run": True})
     if given.dry_run or not (found["memories"] or found["commands"]):
         return _tell(given, found, "would be forgotten")
-    if not given.force and not _confirmed(f"Forget {_count(found)} for good?"):
+    if not given.force and not confirmed(f"Forget {_count(found)} for good?"):
         print("Nothing was forgotten. Without a terminal: --force", file=sys.stderr)
         return 1
     return _tell(given, _call(wanted), "forgotten")
@@ -84,18 +84,3 @@ def _tell(given: Any, found: dict[str, Any], what: str) -> int:
         for left in found["left"]:
             terminal.note(f"It can still be in {left}.")
     return 0 if found["memories"] or found["commands"] else 1
-
-
-def _confirmed(question: str) -> bool:
-    """Whether a person at the terminal says yes; without one, nobody does."""
-    if not sys.stdin.isatty():
-        return False
-    print(f"{harmless(question)} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().casefold() in ("y", "yes")
-
-
-def require(question: str, *, force: bool) -> None:
-    if not force and not _confirmed(question):
-        raise ClientError(
-            ERROR_PREFIX + "NotAuthorized", "nothing was changed", "Without a terminal: --force", 1
-        )

@@ -10,7 +10,9 @@ from aios.client import place
 from aios.client.terminal import Terminal
 from aios.client.varlink import ClientError
 
-SERVICES = ("chat", "policy", "memory")
+SHOWN = ("chat", "policy", "memory")
+"""Machines see these."""
+SERVICES = (*SHOWN, "machine")
 SYSTEMD = (
     "org.freedesktop.systemd1",
     "/org/freedesktop/systemd1",
@@ -40,7 +42,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
 def _from_machine() -> dict[str, Any]:
     """The host's systemd is out of reach: the services themselves are asked."""
     services = []
-    for service in SERVICES:
+    for service in SHOWN:
         state = "running"
         try:
             place.call(service, "org.varlink.service.GetInfo", {})

@@ -1,9 +1,10 @@
-"""Asking polkit whether a person may approve a request."""
+"""Asking polkit whether a person may do something."""
 
 import contextlib
 import os
 import secrets
 import select
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,7 @@ from aios.bus import Bus
 from aios.bus_values import Typed
 from aios.caller import Caller
 from aios.errors import NotAuthorized, Unavailable
-from aios.policy.requests import Request
-from aios.text import visible
 
-ONCE = "org.aios.policy.approve"
-FOR_SESSION = "org.aios.policy.approve-session"
 AUTHORITY = ("org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
              "org.freedesktop.PolicyKit1.Authority")  # fmt: skip
 ALLOW_USER_INTERACTION = 1
@@ -42,9 +39,9 @@ def subject(caller: Caller) -> Subject:
         finally:
             os.close(pidfd)
     except (OSError, ValueError) as error:
-        raise NotAuthorized("the approving process cannot be identified") from error
+        raise NotAuthorized("the calling process cannot be identified") from error
     if ended or owner != caller.uid:
-        raise NotAuthorized("the approving process is no longer there")
+        raise NotAuthorized("the calling process is no longer there")
     return "unix-process", {
         "pid": Typed("u", caller.pid),
         "start-time": Typed("t", began),
@@ -52,28 +49,19 @@ def subject(caller: Caller) -> Subject:
     }
 
 
-def details(request: Request) -> dict[str, str]:
-    """What the message of the action, in the person's own language, is filled in with. Agents
-    print it raw, so it is escaped here."""
-    return {
-        "command": visible(request.command),
-        "machine": visible(request.machine),
-        # Not "user": polkit puts the person who is to authenticate there.
-        "person": visible(request.user),
-        "cwd": visible(request.cwd),
-        "rule": visible(request.rule),
-        "id": request.id,
-    }
-
-
 class Check:
     """One question, as a context manager: leaving it closes the dialogue that it opened."""
 
-    def __init__(self, bus: Bus, caller: Caller, request: Request, action: str = ONCE) -> None:
+    def __init__(
+        self, bus: Bus, caller: Caller, action: str, details: Mapping[str, str], *, what: str
+    ) -> None:
+        """details: what the action's message, in the person's own language, is filled in with.
+        Agents print it raw, so it is escaped already. what: as in "may not WHAT"."""
         self._bus = bus
         self._caller = caller
-        self._request = request
         self._action = action
+        self._details = dict(details)
+        self._what = what
         self._cancellation = secrets.token_hex(8)
         self._open = False
 
@@ -86,13 +74,13 @@ class Check:
         try:
             (answer,) = await self._bus.call(
                 *AUTHORITY, "CheckAuthorization", "(sa{sv})sa{ss}us",
-                subject(self._caller), self._action, details(self._request),
+                subject(self._caller), self._action, self._details,
                 ALLOW_USER_INTERACTION, self._cancellation,
             )  # fmt: skip
         except Unavailable as error:
             raise Unavailable(
-                f"polkit does not say whether {self._caller.user} may approve: {error.message}",
-                hint="systemctl status polkit; root approves without it",
+                f"polkit does not say if {self._caller.user} may {self._what}: {error.message}",
+                hint="systemctl status polkit; root may without it",
             ) from error
         self._open = False
         allowed, challenge, said = answer
@@ -102,10 +90,10 @@ class Check:
             raise NotAuthorized("the authentication was dismissed")
         if challenge:
             raise NotAuthorized(
-                "approving needs authentication, and no agent could ask for it",
+                f"to {self._what} needs authentication, and no agent could ask for it",
                 hint="run it on a terminal, or start pkttyagent for this process",
             )
-        raise NotAuthorized(f"{self._caller.user} may not approve this command")
+        raise NotAuthorized(f"{self._caller.user} may not {self._what}")
 
     async def __aexit__(self, *_: object) -> None:
         if self._open:

@@ -1,0 +1,1 @@
+"""aios-machine.service: makes, starts, moves and removes machines."""

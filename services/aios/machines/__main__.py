@@ -1,0 +1,37 @@
+"""aios-machine.service."""
+
+import sys
+
+from aios.interface import Interface
+from aios.machined import Machined
+from aios.machines.about import About
+from aios.machines.base import Bases
+from aios.machines.interface import Machine1
+from aios.machines.making import Making
+from aios.machines.names import Names
+from aios.machines.power import Power
+from aios.machines.rights import Rights
+from aios.machines.tree import Trees
+from aios.service import Service
+from aios.units import Units
+
+
+def main() -> int:
+    service = Service("org.aios.Machine1")
+
+    async def setup() -> list[Interface]:
+        bus = service.bus
+        units, machined, names = Units(bus), Machined(bus), Names()
+        await units.subscribe()
+        power = Power(bus, units, machined)
+        await power.subscribe()
+        trees = Trees(service.hold)
+        trees.clean()
+        making = Making(trees, Bases(), units, power, names)
+        return [Machine1(Rights(bus), About(machined, units), power, making)]
+
+    return service.run(setup)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

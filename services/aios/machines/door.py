@@ -1,0 +1,32 @@
+"""What all parts of org.aios.Machine1 share: who calls, what is said while it takes long."""
+
+from typing import Any
+
+from aios.interface import Call, Interface
+from aios.machines.about import About
+from aios.machines.base import Tell
+from aios.machines.making import Making
+from aios.machines.power import Power
+from aios.machines.rights import Rights
+
+
+class Door(Interface):
+    NAME = "org.aios.Machine1"
+    PATH = "/org/aios/Machine1"
+
+    def __init__(self, rights: Rights, about: About, power: Power, making: Making) -> None:
+        super().__init__()
+        self._rights = rights
+        self._about = about
+        self._power = power
+        self._making = making
+
+
+def tell(call: Call) -> Tell:
+    """On the socket, with `more`, each step of what takes long is an event."""
+
+    async def step(what: str, **more: Any) -> None:
+        if call.event is not None:
+            await call.event({"step": what, **more})
+
+    return step

@@ -1,0 +1,26 @@
+"""What no two machines may share."""
+
+from pathlib import Path
+
+from aios.machines import inside
+
+_OWN = (
+    "var/lib/dbus/machine-id",
+    "var/lib/systemd/random-seed",
+    "var/lib/systemd/credential.secret",
+)
+
+
+def machine_id(tree: Path) -> str:
+    """Empty for one that has not been started yet."""
+    found = inside.read(tree, "etc/machine-id").strip()
+    return "" if found == "uninitialized" else found
+
+
+def forget(tree: Path) -> None:
+    """The machine gets an identity of its own when it boots, and from nspawn its name as hostname.
+    Raises OSError."""
+    inside.write(tree, "etc/machine-id", "")
+    inside.remove(tree, "etc/hostname")
+    for path in _OWN:
+        inside.remove(tree, path)

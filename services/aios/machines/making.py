@@ -1,0 +1,114 @@
+"""New machines: from a base tree, from another machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aios import durable
+from aios.attach import files
+from aios.errors import Busy, Unavailable
+from aios.machines import base, identity, inside, lock, place, tree
+from aios.machines.base import Bases, Tell
+from aios.machines.names import Names
+from aios.machines.place import Place
+from aios.machines.power import Power
+from aios.machines.settings import Network, settings
+from aios.machines.tree import Trees
+from aios.units import Units
+
+NETWORKD = "systemd-networkd.service"
+RESOLVED = "systemd-resolved.service"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for of a new machine."""
+
+    source: str = ""
+    """Another machine; empty: a base tree."""
+    distribution: str = ""
+    release: str = ""
+    network: str = ""
+    private_users: bool = True
+
+
+class Making:
+    def __init__(
+        self, trees: Trees, bases: Bases, units: Units, power: Power, names: Names
+    ) -> None:
+        self._trees = trees
+        self._bases = bases
+        self._units = units
+        self._power = power
+        self._names = names
+
+    async def create(self, name: str, wanted: Wanted, tell: Tell) -> None:
+        if wanted.source:
+            await self.clone(wanted.source, name, tell)
+            return
+        new = free(name)
+        distribution, release = base.chosen(wanted.distribution, wanted.release)
+        with self._names.taken(name):
+            text, network = await self._settings(wanted)
+            source = await self._bases.tree(distribution, release, tell)
+            await tell("copying the tree")
+            async with self._trees.made(new.tree) as made:
+                await tree.copy(source, made)
+                identity.forget(made)
+                if network is Network.VETH:
+                    serve_network(made)
+                await tell("writing to disk")
+                put_settings(new, text)
+
+    async def clone(self, source: str, name: str, tell: Tell) -> None:
+        old, new = place.existing(source), free(name)
+        with self._names.taken(source, name):
+            if await self._power.runs(source):
+                raise Busy(
+                    f"{source} runs: its copy would be of no single moment",
+                    hint=f"aios machine stop {source}; or clone one of its snapshots",
+                )
+            with lock.exclusive(old.tree):
+                await tell("copying the tree")
+                async with self._trees.made(new.tree) as made:
+                    await tree.copy(old.tree, made)
+                    identity.forget(made)
+                    await tell("writing to disk")
+                    put_settings(new, files.read(old.settings))
+
+    async def _settings(self, wanted: Wanted) -> tuple[str, Network]:
+        network = Network(wanted.network) if wanted.network else await self._network()
+        resolved = await self._units.state(RESOLVED) == "active"
+        text = settings(network=network, private_users=wanted.private_users, resolved=resolved)
+        return text, network
+
+    async def _network(self) -> Network:
+        """A veth pair leads nowhere unless the host's networkd serves it."""
+        served = await self._units.state(NETWORKD) == "active"
+        return Network.VETH if served else Network.HOST
+
+
+def free(name: str) -> Place:
+    """Raises Busy where there is one already."""
+    new = place.named(name)
+    if new.tree.exists() or new.tree.with_suffix(".raw").exists():
+        raise Busy(f"there is a machine {name} already", hint="aios machine list")
+    return new
+
+
+def put_settings(new: Place, text: str) -> None:
+    """Before the tree is there: whoever starts the machine at once finds them."""
+    try:
+        files.write(new.settings, text)
+        durable.sync(new.settings.parent)
+    except OSError as error:
+        raise Unavailable(f"{new.settings}: {error.strerror}") from error
+
+
+def serve_network(made: Path) -> None:
+    """networkd and resolved in the machine configure its side of the pair."""
+    for unit in (NETWORKD, RESOLVED):
+        if inside.exists(made, f"usr/lib/systemd/system/{unit}"):
+            inside.link(
+                made, f"etc/systemd/system/multi-user.target.wants/{unit}",
+                f"/usr/lib/systemd/system/{unit}",
+            )  # fmt: skip

@@ -1,0 +1,81 @@
+"""Machines start and stop: by their units, or as machinectl does where somebody started one by
+hand."""
+
+import asyncio
+import signal
+from typing import Any
+
+from aios.bus import Bus
+from aios.errors import MachineNotRunning, Unavailable
+from aios.machined import MANAGER, NAME, Machined
+from aios.machines.place import Place
+from aios.units import Units
+
+POWER_OFF = signal.SIGRTMIN + 4
+"""What tells a system's init to power off (systemd(1), SIGNALS)."""
+STOP_SECONDS = 90.0
+"""As systemd gives a unit."""
+_UP = ("active", "activating", "reloading")
+
+
+class Power:
+    def __init__(self, bus: Bus, units: Units, machined: Machined) -> None:
+        self._bus = bus
+        self._units = units
+        self._machined = machined
+        self._removed = asyncio.Condition()
+
+    async def subscribe(self) -> None:
+        await self._bus.subscribe(NAME, MANAGER[2], "MachineRemoved", self._told)
+
+    def _told(self, path: str, values: list[Any]) -> None:
+        asyncio.get_running_loop().create_task(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._removed:
+            self._removed.notify_all()
+
+    async def runs(self, name: str) -> bool:
+        """However it was started, and also while it starts or stops."""
+        if name in await self._machined.running():
+            return True
+        return await self._units.state(Place(name).unit) in (*_UP, "deactivating")
+
+    async def start(self, name: str) -> None:
+        """Returns when it has booted (NotifyReady=). Raises Unavailable."""
+        if name not in await self._machined.running():
+            await self._units.start(Place(name).unit)
+
+    async def stop(self, name: str, *, force: bool = False) -> None:
+        """Returns when it is gone. Raises MachineNotRunning, Unavailable."""
+        if not await self.runs(name):
+            raise MachineNotRunning(f"{name} does not run")
+        unit = Place(name).unit
+        by_unit = await self._units.state(unit) in (*_UP, "deactivating")
+        if force and by_unit:
+            await self._units.kill(unit, signal.SIGKILL)
+        elif force:
+            await self._machined.terminate(name)
+        if by_unit:
+            await self._units.stop(unit)
+            # A unit that was killed is failed: what is asked for is that it does not run.
+            await self._units.reset_failed(unit)
+        elif not force:
+            await self._machined.signal(name, POWER_OFF)
+        await self._gone(name)
+
+    async def restart(self, name: str) -> None:
+        if await self.runs(name):
+            await self.stop(name)
+        await self.start(name)
+
+    async def _gone(self, name: str) -> None:
+        try:
+            async with asyncio.timeout(STOP_SECONDS), self._removed:
+                while name in await self._machined.running():
+                    await self._removed.wait()
+        except TimeoutError:
+            raise Unavailable(
+                f"{name} did not stop within {STOP_SECONDS:.0f} s",
+                hint=f"aios machine stop --force {name}",
+            ) from None

@@ -1,0 +1,83 @@
+"""OS trees: copied, put in their place whole, and taken out of it whole."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import structlog
+
+from aios import durable
+from aios.errors import AiosError, Busy
+from aios.machines import place, process
+
+Hold = Callable[[], contextlib.AbstractContextManager[None]]
+log = structlog.get_logger()
+
+
+class Trees:
+    """`hold` keeps the service while something is removed that nobody waits for."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+        self._removing: set[asyncio.Task[None]] = set()
+
+    def clean(self) -> None:
+        """What a service that was killed has left."""
+        for path in place.leftovers():
+            self._remove(path)
+
+    @contextlib.asynccontextmanager
+    async def made(self, target: Path) -> AsyncIterator[Path]:
+        """Where a tree is made that becomes `target`, whole and on disk, if nothing is raised.
+        Raises Busy where there is one by then."""
+        new = place.new()
+        try:
+            yield new
+            await synchronize(new)
+            put(new, target)
+        except BaseException:
+            self._remove(new)
+            raise
+
+    def discard(self, tree: Path) -> None:
+        """No machine any more when this returns; what it held goes while nobody waits."""
+        gone = place.gone()
+        tree.rename(gone)
+        durable.sync(tree.parent)
+        self._remove(gone)
+
+    def _remove(self, path: Path) -> None:
+        task = asyncio.get_running_loop().create_task(self._rm(path))
+        self._removing.add(task)
+        task.add_done_callback(self._removing.discard)
+
+    async def _rm(self, path: Path) -> None:
+        with self._hold():
+            try:
+                await process.run(
+                    ["rm", "-rf", "--one-file-system", "--", path], f"removing {path}"
+                )
+            except AiosError as error:
+                # The next start of the service tries again.
+                log.warning("a tree could not be removed", path=path, why=error.message)
+
+
+async def copy(source: Path, target: Path) -> None:
+    """By reference where the file system can."""
+    await process.run(
+        ["cp", "-a", "--reflink=auto", "-T", "--", source, target], f"copying {source.name}"
+    )
+
+
+async def synchronize(tree: Path) -> None:
+    """Its whole file system."""
+    await process.run(["sync", "-f", "--", tree], "writing to disk")
+
+
+def put(new: Path, target: Path) -> None:
+    """`target` is there whole or not at all."""
+    if target.exists():
+        raise Busy(f"{target.name} is there by now")
+    new.rename(target)
+    durable.sync(target.parent)
