@@ -2,6 +2,8 @@
 aios-attach@."""
 
 import re
+import subprocess
+import sys
 from enum import StrEnum
 from pathlib import Path
 
@@ -43,3 +45,19 @@ def _resolv(network: Network, *, resolved: bool) -> str:
     if network is Network.NONE:
         return "off"
     return "copy-uplink" if resolved and network is Network.VETH else "copy-host"
+
+
+def main() -> int:
+    """For the installer: a machine's that is there already, and has none."""
+    served, resolved = (_active(f"systemd-{name}.service") for name in ("networkd", "resolved"))
+    network = Network.VETH if served else Network.HOST
+    sys.stdout.write(settings(network=network, private_users=True, resolved=resolved))
+    return 0
+
+
+def _active(unit: str) -> bool:
+    return not subprocess.run(["systemctl", "--quiet", "is-active", unit], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
