@@ -1,6 +1,12 @@
 """What the bus has to know of a machine's exec: how it is started, and who may call it."""
 
+from pathlib import Path
+
 from aios.ids import exec_bus_name
+
+BUS_POLICY = Path("/etc/dbus-1/system.d")
+# dbus-daemon reads activation files from no directory below /etc or /run.
+ACTIVATION = Path("/usr/local/share/dbus-1/system-services")
 
 # Who may call is a rule for one name at a time: dbus-daemon before 1.16 has no prefix for it. Kept
 # equal to units/dbus/org.aios.conf, which does the same for the fixed names.

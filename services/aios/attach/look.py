@@ -14,15 +14,15 @@ from aios.ids import HOST, is_machine
 
 def look(machine: str) -> Found:
     pid = leader(machine)
-    mounts = _mounts(Path(f"/proc/{pid}/mountinfo").read_text()) if pid else {}
+    there = mounts(Path(f"/proc/{pid}/mountinfo").read_text()) if pid else {}
     error = idmap.error(DATABASE)
     problem = ""
     if error:
         problem = f"idmapped mounts do not work at {DATABASE}: {os.strerror(error)}"
-    return Found(pid, mounts.get(IN_MACHINE, ""), "/run/aios" in mounts, problem)
+    return Found(pid, there.get(IN_MACHINE, ""), "/run/aios" in there, problem)
 
 
-def _mounts(mountinfo: str) -> dict[str, str]:
+def mounts(mountinfo: str) -> dict[str, str]:
     """Mount point to read-only or read-write; the last of several lies on top."""
     fields = (line.split() for line in mountinfo.splitlines())
     return {

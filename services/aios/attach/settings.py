@@ -5,6 +5,7 @@ from pathlib import Path
 
 from aios.attach.access import DEFAULT, Access
 
+NSPAWN = Path("/etc/systemd/nspawn")
 DATABASE = Path("/var/lib/aios/memory")
 IN_MACHINE = "/root/.config/syui/ai/gpt"
 """Where users of aigpt have it."""
@@ -43,3 +44,10 @@ def attach(settings: str, access: Access = DEFAULT, *, idmapped: bool = True) ->
     if own and not own.endswith("\n"):
         own += "\n"
     return own + block(access, idmapped=idmapped)
+
+
+def binds(access: Access, *, idmapped: bool) -> list[tuple[str, str]]:
+    """What the block binds: there, and in the machine."""
+    lines = (line.split("=", 1)[1] for line in block(access, idmapped=idmapped).splitlines()
+             if line.startswith("Bind"))  # fmt: skip
+    return [(words[0], words[1]) for words in (line.split(":") for line in lines)]

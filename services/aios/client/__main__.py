@@ -26,7 +26,8 @@ COMMANDS = {
     "mcp": "the same hands for other AIs, and MCP servers for aios",
     "machine": "make, start, copy and remove machines",
     "log": "the audit: what was asked for, decided and done",
-    "status": "services, machines and sockets",
+    "status": "services, machines, what waits and what was done",
+    "doctor": "what is wrong with this installation, and what to do",
     "sessions": "conversations to go on with",
     "init": "Alt-E in bash, zsh or fish: the line typed becomes a command",
 }
@@ -34,7 +35,7 @@ _MODULES = {
     "approve": "approvals", "reject": "approvals",
     "attach": "jobs", "cancel": "jobs", "confirm": "jobs",
 }  # fmt: skip
-_TAKES_MACHINE = {"plan", "exec", "jobs", "attach", "cancel", "policy", "history", "log"}
+_TAKES_MACHINE = {"plan", "exec", "jobs", "attach", "cancel", "policy", "history", "log", "doctor"}
 
 _ID = "[0-9A-HJKMNP-TV-Z]{6,26}"
 """A session's, or the end of one."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aios.attach import access
-from aios.attach.__main__ import ACTIVATION, BUS_POLICY, NSPAWN
+from aios.attach.bus_files import ACTIVATION, BUS_POLICY
+from aios.attach.settings import NSPAWN
 from aios.errors import InvalidOption, NoSuchMachine
 from aios.ids import HOST, exec_bus_name, is_id, is_machine, new_id
 

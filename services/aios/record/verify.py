@@ -86,8 +86,11 @@ class Check:
         return report
 
 
-def of_journal(wanted: Sequence[str] = (), state: Path = anchors.STATE) -> list[Report]:
-    """Of these machines, or of all that the journal or exec's state knows. Raises Unavailable."""
+def of_journal(
+    wanted: Sequence[str] = (), state: Path = anchors.STATE, *, latest: int = 0
+) -> list[Report]:
+    """Of these machines, or of all that the journal or exec's state knows. latest: only so many
+    records of each, whatever is before them. Raises Unavailable."""
     root = os.geteuid() == 0
     names = list(wanted) or sorted({*journal.machines(), *_with_state(state)})
     reports = []
@@ -99,7 +102,8 @@ def of_journal(wanted: Sequence[str] = (), state: Path = anchors.STATE) -> list[
         check = Check(machine, known)
         oldest = journal.oldest_usec()
         matches = [*journal.of_machine(machine), "+", f"AIOS_MACHINE={machine}"]
-        for record in journal.records(matches):
+        options = [f"--lines={latest}"] if latest else []
+        for record in journal.records(matches, options=options):
             if journal.machine_of(record) != machine:
                 if not journal.reverted(record):
                     check.imitation(record)
@@ -107,7 +111,8 @@ def of_journal(wanted: Sequence[str] = (), state: Path = anchors.STATE) -> list[
                 (check.add if journal.trusted(record) else check.foreign)(record)
         report = check.report()
         if legible:
-            _beginning(report, check.chain, known, oldest)
+            if not latest:
+                _beginning(report, check.chain, known, oldest)
             _end(report, check.chain, known, oldest)
         else:
             if report.first > 1:

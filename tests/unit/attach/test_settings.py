@@ -6,7 +6,7 @@ import pytest
 
 from aios.attach import access, bus_files, files
 from aios.attach.access import Access
-from aios.attach.look import _mounts
+from aios.attach.look import mounts
 from aios.attach.settings import BEGIN, END, attach, block
 
 BLOCK = block()
@@ -104,4 +104,4 @@ def test_mounts_are_read() -> None:
         "31 1 0:27 / / rw,relatime shared:1 - ext4 /dev/x rw\n"
         "90 31 0:27 /x /root/.config/syui/ai/gpt ro,nosuid,idmapped - ext4 /dev/x rw\n"
     )
-    assert _mounts(text) == {"/": "read-write", "/root/.config/syui/ai/gpt": "read-only"}
+    assert mounts(text) == {"/": "read-write", "/root/.config/syui/ai/gpt": "read-only"}

@@ -20,7 +20,7 @@ _aios_jobs() {
 
 _aios() {
     local current=$2 previous=$3 word command='' action='' i
-    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status sessions init"
+    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status doctor sessions init"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -102,7 +102,9 @@ _aios() {
         ;;
     approve | reject) word="$(_aios_requests) --help" ;;
     approvals) word="grants revoke --watch --notify --json --help" ;;
-    status | sessions) word="--json --help" ;;
+    status) word="--watch --json --help" ;;
+    doctor) word="-m --machine --json --help" ;;
+    sessions) word="--json --help" ;;
     init) word="bash zsh fish --help" ;;
     log)
         word="show stats verify export -n -m --machine -u --user --session --decision --grep

@@ -17,7 +17,7 @@ function __aios_jobs
 end
 
 complete -c aios -f
-set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status sessions init
+set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status doctor sessions init
 set -l first "not __fish_seen_subcommand_from $commands"
 complete -c aios -n $first -a plan -d 'the command that a prompt would become'
 complete -c aios -n $first -a exec -d 'run one command in a machine, governed'
@@ -33,7 +33,8 @@ complete -c aios -n $first -a history -d 'what was run'
 complete -c aios -n $first -a memory -d 'the shared memory'
 complete -c aios -n $first -a mcp -d 'the hands for other AIs, and MCP servers'
 complete -c aios -n $first -a log -d 'the audit'
-complete -c aios -n $first -a status -d 'services, machines and sockets'
+complete -c aios -n $first -a status -d 'services, machines, what waits and what was done'
+complete -c aios -n $first -a doctor -d 'what is wrong here, and what to do'
 complete -c aios -n $first -a sessions -d 'conversations to go on with'
 complete -c aios -n $first -a init -d 'Alt-E in a shell'
 complete -c aios -n $first -l resume -x -a '(__aios_sessions)' -d 'go on with a session'
@@ -44,12 +45,13 @@ complete -c aios -n '__fish_seen_subcommand_from sessions' -l json -d 'for progr
 complete -c aios -n '__fish_seen_subcommand_from init' -a 'bash zsh fish'
 complete -c aios -n $first -l version -d 'the version'
 complete -c aios -l help -d 'help'
-complete -c aios -n "$first; or __fish_seen_subcommand_from plan exec jobs attach cancel policy history" \
+complete -c aios -n "$first; or __fish_seen_subcommand_from plan exec jobs attach cancel policy history doctor" \
     -s m -l machine -xa '(__aios_machines)' -d 'the machine'
 complete -c aios -n "$first; or __fish_seen_subcommand_from exec" -l wait-approval -x \
     -d 'do not ask here; wait so many seconds'
-complete -c aios -n "__fish_seen_subcommand_from plan exec jobs policy approvals history memory log status" \
+complete -c aios -n "__fish_seen_subcommand_from plan exec jobs policy approvals history memory log status doctor" \
     -l json -d 'for programs'
+complete -c aios -n "__fish_seen_subcommand_from status" -s w -l watch -d 'in place'
 complete -c aios -n "__fish_seen_subcommand_from plan" -l batch -d 'JSON lines'
 complete -c aios -n "__fish_seen_subcommand_from plan" -l brain -xa offline -d 'who proposes'
 complete -c aios -n "__fish_seen_subcommand_from plan" -l distro -xa 'debian arch fedora'
