@@ -109,6 +109,10 @@ class Sandbox:
         """A command in a machine as its root, past aios: what is really there."""
         return self.run(argv, machine=name, check=check)
 
+    def machine_leader(self, name: str = "aios") -> str:
+        """The pid of its init, as the sandbox's processes see it."""
+        return self.sh(f"machinectl show {name} -p Leader --value")
+
     def wait_machine(self, name: str) -> None:
         """Until the machine, whose start has returned (NotifyReady=), has nothing left to start."""
         state = self.run(["systemctl", "-M", name, "is-system-running", "--wait"], check=False)

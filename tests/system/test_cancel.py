@@ -16,7 +16,7 @@ from aios.exec.unit import MANAGER, Unit
 from aios.ids import new_id
 
 async def main(command):
-    link = await Link.open("aios")
+    link = await Link.open("aios", int(sys.argv[2]))
     unit = Unit(link, new_id())
     spec = Spec(command=command, profile=Profile(Name.STANDARD, DEFAULTS[Name.STANDARD]),
                 account="root", cwd="", env={}, limits=Limits())
@@ -54,7 +54,7 @@ asyncio.run(main(sys.argv[1]))
     ],
 )  # fmt: skip
 def test_cancel(sandbox: Sandbox, command: str, signal: int | None, said: str, low: float) -> None:
-    done = sandbox.run([PYTHON, "-I", "-", command], input=CANCEL)
+    done = sandbox.run([PYTHON, "-I", "-", command, sandbox.machine_leader()], input=CANCEL)
     _status, number, rest, took = json.loads(done.stdout)
     assert (number, rest) == (signal, said)
     assert took >= low

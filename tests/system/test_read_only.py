@@ -26,7 +26,7 @@ from aios.ids import new_id
 
 async def main(command):
     confined = profile.load(config.load().profiles)["read-only"]
-    link = await Link.open("aios")
+    link = await Link.open("aios", int(sys.argv[2]))
     job = new_id()
     spec = Spec(command=command, profile=confined, account=account("aios", confined, 0), cwd="",
                 env={}, limits=Limits(timeout_usec=10_000_000), scratch=f"run-aios-{job}")
@@ -206,7 +206,7 @@ for path in ("/run/docker.sock", "/run/containerd/containerd.sock", "/run/aios/p
 
 
 def run(sandbox: Sandbox, command: str) -> dict[str, Any]:
-    done: dict[str, Any] = json.loads(sandbox.python(RUN, command))
+    done: dict[str, Any] = json.loads(sandbox.python(RUN, command, sandbox.machine_leader()))
     return done
 
 

@@ -48,12 +48,12 @@ def main(arguments: list[str]) -> int:
 
         memory = Peer(SOCKET, MEMORY)
 
-        async def record(event: dict[str, Any]) -> object:
+        async def record(events: list[dict[str, Any]]) -> object:
             try:
-                return await memory.call("Record", event=event)
+                return await memory.call("RecordAll", events=events)
             except Unavailable:
-                # Killed while it had the row: its socket starts another.
-                return await memory.call("Record", event=event)
+                # Killed while it had the rows: its socket starts another.
+                return await memory.call("RecordAll", events=events)
 
         jobs = Jobs(state / "jobs", passing / "jobs")
         machine = Machine(name, service.bus, jobs.ids)

@@ -3,6 +3,7 @@ the next. What a kill of exec leaves behind is taken up here again (`resume`).
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from aios.exec.spec import Spec, home
 from aios.exec.store import Store
 from aios.exec.streams import Passed, Spooled, Streams
 from aios.exec.terminal import Terminal
-from aios.exec.unit import LOST, Ended, NoSuchUnit, Result, Unit
+from aios.exec.unit import AFTER_SECONDS, LOST, Ended, NoSuchUnit, Result, Unit
 
 Details = dict[str, Any]
 
@@ -163,7 +164,8 @@ class Execution:
             if live.cause is None:
                 raise  # this exec leaves, and the next one goes on
             _heard()
-            result = await self._to_end(live.job, None, Unit.cancel)
+            cancel = functools.partial(Unit.cancel, terminal=live.job.pty)
+            result = await self._to_end(live.job, unit, cancel)
             if result.ended is not Ended.LOST:
                 result = replace(result, ended=live.cause)
         if result.ended is not Ended.LOST and live.streams is not None:
@@ -229,6 +231,7 @@ class Execution:
         if live.job.detach and isinstance(streams, Spooled | Terminal):
             streams.rest()
             return
+        await asyncio.sleep(AFTER_SECONDS)
         if isinstance(streams, Passed):
             await streams.read()
         streams.close()

@@ -5,9 +5,10 @@ file before the finished record is written, and on the disk when memory has it o
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,19 @@ from aios import durable
 from aios.errors import AiosError, InvalidOption
 from aios.exec import disk
 from aios.exec.job import Job
-from aios.exec.unit import Result
+from aios.exec.unit import AFTER_SECONDS, Result
 from aios.redact import redact
 
 MEMORY = "org.aios.Memory1"
 SOCKET = Path("/run/aios/memory.sock")
 DELIVER_SECONDS = 30
+EVERY_SECONDS = 0.05
+MOST = 64
+"""Rows that go together."""
 log = structlog.get_logger()
 
-Record = Callable[[dict[str, Any]], Awaitable[object]]
+Record = Callable[[list[dict[str, Any]]], Awaitable[object]]
+"""Keeps all of them, or none."""
 
 
 def row(job: Job, result: Result) -> dict[str, Any]:
@@ -65,6 +70,8 @@ class History:
         )
         """File's name, and content where it is known; in the order in which memory gets them."""
         self._task: asyncio.Task[None] | None = None
+        self._delivered = 0.0
+        """When, by the loop's clock."""
 
     def _files(self) -> list[Path]:
         return [path for each in (self._directory, self._passing) for path in each.glob("*.json")]
@@ -82,34 +89,52 @@ class History:
 
     async def _deliver(self) -> None:
         while self._rows:
-            name, event = self._rows[0]
-            if not await self._one(name, event):
+            # What ends within a moment goes together: memory's disk is waited for once.
+            since = asyncio.get_running_loop().time() - self._delivered
+            await asyncio.sleep(max(EVERY_SECONDS - since, AFTER_SECONDS))
+            some = list(itertools.islice(self._rows, MOST))
+            taken = await self._some(some)
+            self._delivered = asyncio.get_running_loop().time()
+            for _ in range(taken):
+                self._rows.popleft()
+            if taken < len(some):
                 await asyncio.to_thread(self._settle)
                 return
-            self._rows.popleft()
 
-    async def _one(self, name: str, event: dict[str, Any] | None) -> bool:
-        """Whether to go on with the next."""
-        try:
-            row = self._read(name) if event is None else event
-        except (OSError, ValueError) as error:
-            log.error("a history row cannot be read", file=name, reason=str(error))
-            self._set_aside(name)
-            return True
+    async def _some(self, rows: Sequence[tuple[str, dict[str, Any] | None]]) -> int:
+        """How many of them, from the first on, are seen to."""
+        events = {}
+        for name, event in rows:
+            try:
+                events[name] = self._read(name) if event is None else event
+            except (OSError, ValueError) as error:
+                log.error("a history row cannot be read", file=name, reason=str(error))
+                self._set_aside(name)
+        if not events:
+            return len(rows)
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
-                await self._record(row)
+                await self._record(list(events.values()))
         except InvalidOption as error:
+            if len(rows) > 1:
+                return await self._one_by_one(rows)
             # It would be refused again each time.
-            log.error("memory refused a history row", file=name, reason=error.message)
-            self._set_aside(name)
+            log.error("memory refused a history row", file=rows[0][0], reason=error.message)
+            self._set_aside(rows[0][0])
         except (AiosError, TimeoutError) as error:
             log.warning("memory takes no history now", reason=str(error))
-            return False
+            return 0
         else:
-            for each in {self._passing, self._directory}:
-                (each / name).unlink(missing_ok=True)
-        return True
+            for name in events:
+                for each in {self._passing, self._directory}:
+                    (each / name).unlink(missing_ok=True)
+        return len(rows)
+
+    async def _one_by_one(self, rows: Sequence[tuple[str, dict[str, Any] | None]]) -> int:
+        for number, one in enumerate(rows):
+            if not await self._some([one]):
+                return number
+        return len(rows)
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

@@ -1,9 +1,9 @@
 """A D-Bus connection to a machine's own systemd that passes descriptors.
 
-`systemd-stdio-bridge --machine=NAME` enters the machine and connects its stdin and stdout, one end
-of a socketpair, to the bus in there; `.host` is the bus of the host itself. jeepney has the wire
-format, the sockets are ours: dbus-next cannot be given a connected one, and jeepney's own asyncio
-connection passes no descriptors.
+It is systemd's own socket, /run/systemd/private, not the machine's bus: no daemon in between, whose
+restart would cut off what runs, and a machine without a bus is governed as well. systemd tells whom
+it serves there of every change, asked or not, and counts no references of theirs. jeepney has the
+wire format; its own connections pass no descriptors.
 """
 
 import array
@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import os
 import socket
-import subprocess
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,23 +20,21 @@ from jeepney import DBusAddress, Message, MessageFlag, MessageType
 from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.wrappers import new_method_call
 
-from aios.exec import wire
+from aios.exec import enter, wire
 from aios.exec.wire import Incoming, Property
 from aios.ids import HOST
 
-BRIDGE = "systemd-stdio-bridge"
-SYSTEM_BUS = "/run/dbus/system_bus_socket"
+PRIVATE = "/run/systemd/private"
+OURS = b"/org/freedesktop/systemd1/unit/run_2daios_2d"
+"""In the path of each unit that somebody follows."""
 OPEN_SECONDS = 10.0
 CALL_SECONDS = 25.0
 READ_SIZE = 65536
-MAX_UNANSWERED = 100
-"""Calls on their way. dbus-daemon refuses those that would make more than 128."""
 NO_DESCRIPTORS = array.array("i")
-
-BUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
 
 SYSTEMD = "org.freedesktop.systemd1"
 MANAGER = DBusAddress("/org/freedesktop/systemd1", SYSTEMD, f"{SYSTEMD}.Manager")
+STATE = DBusAddress(MANAGER.object_path, SYSTEMD, "org.freedesktop.DBus.Properties")
 
 SignalHandler = Callable[[Incoming | None], None]
 """A PropertiesChanged of systemd's own; None: look, something may have been missed."""
@@ -59,42 +56,35 @@ class LinkLost(Exception):
 class Link:
     """Calls out, and PropertiesChanged in. `lost` is done when the connection is gone."""
 
-    def __init__(self, machine: str, sock: socket.socket, bridge: subprocess.Popen[bytes] | None):
+    def __init__(self, machine: str, sock: socket.socket):
         self.machine = machine
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._socket = sock
-        self._bridge = bridge
         self._buffer = wire.Buffer()
         self._serials = itertools.count(1)
         self._replies: dict[int, asyncio.Future[tuple[Any, ...]]] = {}
-        self._systemd = ""
-        """Its unique name. The daemon checks the sender in a rule, and says who sent a message;
-        what is sent to us by name it passes on from anybody."""
         self.cgroup: Path | None = None
         """That of all the machine's slices, on the host; None: unknown."""
+        self.booting = False
+        """It may have no file systems yet: a command waits for them."""
         self.missing: set[str] = set()
         """Properties that this systemd does not know, or knows nothing of."""
         self._handlers: dict[str, SignalHandler] = {}
-        self._outgoing: deque[tuple[memoryview, array.array[int], bool]] = deque()
-        """Bytes, descriptors of our own that go with the first of them, whether a reply comes."""
-        self._unanswered = 0
+        self._outgoing: deque[tuple[memoryview, array.array[int]]] = deque()
+        """Bytes, and descriptors of our own that go with the first of them."""
 
     @classmethod
-    async def open(cls, machine: str) -> "Link":
-        """Raises LinkLost where nobody answers."""
+    async def open(cls, machine: str, leader: int) -> "Link":
+        """`leader`: the pid of its init, on the host. Raises LinkLost where nobody answers."""
         try:
             async with asyncio.timeout(OPEN_SECONDS):
-                sock, bridge = await _connect(machine)
-                self = cls(machine, sock, bridge)
+                sock = await _connect(machine, leader)
+                self = cls(machine, sock)
                 try:
                     await self._authenticate()
                     self._loop.add_reader(sock, self._readable)
-                    await self.call(BUS, "Hello")
-                    self.post(BUS, "AddMatch", "s", OWNER)
-                    (self._systemd,) = await self.call(BUS, "GetNameOwner", "s", SYSTEMD)
-                    # Without it systemd tells nobody of what changes.
-                    await self.call(MANAGER, "Subscribe")
+                    await self.look()
                 except BaseException:
                     self.close()
                     raise
@@ -123,14 +113,11 @@ class Link:
             if not reply.done():
                 reply.set_exception(LinkLost())
         self._replies.clear()
-        for _, descriptors, _ in self._outgoing:
+        for _, descriptors in self._outgoing:
             _close_all(descriptors)
         self._outgoing.clear()
         for handler in list(self._handlers.values()):
             handler(None)
-        if self._bridge is not None:
-            self._bridge.kill()
-            self._bridge.wait()
 
     # Messages in
 
@@ -145,29 +132,18 @@ class Link:
             self.close()
             return
         self._buffer.add(data)
-        for message in self._buffer.messages():
+        for message in self._buffer.messages(OURS):
             if message.kind is MessageType.signal:
                 self._signal(message)
             else:
                 self._reply(message)
 
     def _signal(self, message: Incoming) -> None:
-        if message.member == "NameOwnerChanged" and message.sender == BUS.bus_name:
-            name, _, owner = message.body()
-            if name == SYSTEMD:
-                # It executed itself anew: what it said under its old name, we may have missed.
-                self._systemd = owner
-                for handler in list(self._handlers.values()):
-                    handler(None)
-        elif message.member == "PropertiesChanged" and message.sender == self._systemd:
-            found = self._handlers.get(message.path)
-            if found is not None:
-                found(message)
+        found = self._handlers.get(message.path)
+        if found is not None and message.member == "PropertiesChanged":
+            found(message)
 
     def _reply(self, message: Incoming) -> None:
-        self._unanswered -= 1
-        if self._outgoing and self._unanswered < MAX_UNANSWERED:
-            self._writable()
         reply = self._replies.pop(message.serial, None)
         if reply is None or reply.done():
             return
@@ -179,10 +155,10 @@ class Link:
 
     # Messages out
 
-    def _send(self, data: bytes, descriptors: "array.array[int]", *, answered: bool = True) -> None:
+    def _send(self, data: bytes, descriptors: "array.array[int]") -> None:
         # A caller that is cancelled closes its own, and their numbers are used again.
         copies = array.array("i", [os.dup(descriptor) for descriptor in descriptors])
-        self._outgoing.append((memoryview(data), copies, answered))
+        self._outgoing.append((memoryview(data), copies))
         if len(self._outgoing) == 1:
             self._writable()
 
@@ -190,15 +166,12 @@ class Link:
         serial = next(self._serials)
         descriptors = array.array("i")
         data = message.serialise(serial, fds=descriptors)
-        answered = not message.header.flags & MessageFlag.no_reply_expected
-        self._send(data, descriptors, answered=answered)
+        self._send(data, descriptors)
         return serial
 
     def _writable(self) -> None:
         while self._outgoing:
-            data, descriptors, answered = self._outgoing[0]
-            if answered and self._unanswered >= MAX_UNANSWERED:
-                break  # `_reply` goes on
+            data, descriptors = self._outgoing[0]
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)] if descriptors else []
             try:
                 sent = self._socket.sendmsg([data], rights)
@@ -210,10 +183,9 @@ class Link:
                 return
             _close_all(descriptors)
             if sent < len(data):
-                self._outgoing[0] = (data[sent:], NO_DESCRIPTORS, answered)
+                self._outgoing[0] = (data[sent:], NO_DESCRIPTORS)
             else:
                 self._outgoing.popleft()
-                self._unanswered += answered
         self._loop.remove_writer(self._socket)
 
     def start_call(
@@ -275,19 +247,18 @@ class Link:
         message.header.flags |= MessageFlag.no_reply_expected
         self._send_message(message)
 
-    def follow(self, path: str, handler: SignalHandler) -> bool:
-        """`handler` gets every PropertiesChanged of that object from systemd, and None when the
-        connection goes. Calls sent afterwards are answered after the rule is in force. False when
-        it takes the place of another."""
-        known = path in self._handlers
+    async def look(self) -> None:
+        """Whether it is booting."""
+        ((_, state),) = await self.call(STATE, "Get", "ss", MANAGER.interface, "SystemState")
+        self.booting = state in ("initializing", "starting")
+
+    def follow(self, path: str, handler: SignalHandler) -> None:
+        """`handler` gets every PropertiesChanged of that object, and None when the connection
+        goes."""
         self._handlers[path] = handler
-        if not known:
-            self.post(BUS, "AddMatch", "s", _rule(path))
-        return not known
 
     def unfollow(self, path: str) -> None:
-        if self._handlers.pop(path, None) is not None:
-            self.post(BUS, "RemoveMatch", "s", _rule(path))
+        self._handlers.pop(path, None)
 
 
 def _close_all(descriptors: Iterable[int]) -> None:
@@ -295,44 +266,16 @@ def _close_all(descriptors: Iterable[int]) -> None:
         os.close(descriptor)
 
 
-OWNER = (
-    f"type='signal',sender='{BUS.bus_name}',member='NameOwnerChanged',"
-    f"interface='{BUS.interface}',arg0='{SYSTEMD}'"
-)
-
-
-def _rule(path: str) -> str:
-    return (
-        "type='signal',sender='org.freedesktop.systemd1',member='PropertiesChanged',"
-        f"interface='org.freedesktop.DBus.Properties',path='{path}'"
-    )
-
-
-async def _connect(machine: str) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
-    if machine == HOST:
+async def _connect(machine: str, leader: int) -> socket.socket:
+    if machine != HOST:
+        sock = await enter.connect(leader, PRIVATE)
+    else:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
-            await asyncio.get_running_loop().sock_connect(sock, SYSTEM_BUS)
+            await asyncio.get_running_loop().sock_connect(sock, PRIVATE)
         except BaseException:
             sock.close()
             raise
-        return sock, None
-    ours, theirs = socket.socketpair()
-    with theirs:
-        try:
-            bridge = _start_bridge(machine, theirs)
-        except BaseException:
-            ours.close()
-            raise
-    ours.setblocking(False)
-    return ours, bridge
-
-
-def _start_bridge(machine: str, sock: socket.socket) -> subprocess.Popen[bytes]:
-    # Not asyncio's: its process would outlive a link that is closed. Without NOTIFY_SOCKET, which
-    # is this service's own.
-    environment = {"PATH": os.environ.get("PATH", os.defpath)}
-    return subprocess.Popen(
-        [BRIDGE, f"--machine={machine}"], stdin=sock.fileno(), stdout=sock.fileno(), env=environment
-    )
+    sock.setblocking(False)
+    return sock

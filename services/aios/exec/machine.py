@@ -3,6 +3,7 @@ to be in force over it. A link that is lost is opened again for the next command
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -56,7 +57,13 @@ class Machine:
             if self._link is None or self._link.lost.done():
                 self._seen.clear()
                 self._link = await self._open()
+            elif self._link.booting:
+                await self._looked(self._link)
             return self._link
+
+    async def _looked(self, link: Link) -> None:
+        with contextlib.suppress(LinkLost):  # whoever wants it learns of that
+            await link.look()
 
     async def _open(self) -> Link:
         """Again and again for a while, as long as the machine runs: its bus may be starting, and
@@ -76,7 +83,7 @@ class Machine:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _opened(self, leader: int) -> Link:
-        link = await Link.open(self.name)
+        link = await Link.open(self.name, leader)
         try:
             link.cgroup = cgroup.of_machine(leader)
             if link.cgroup is not None and not cgroup.accounts_io(link.cgroup):
@@ -149,7 +156,7 @@ class Machine:
     async def _probe(self, link: Link, profile: Profile, account: str) -> tuple[str, ...]:
         ran = await self._short(link, Spec(
             command=probe.COMMAND, profile=profile, account=account, cwd="/",
-            env=probe.ENVIRONMENT, limits=probe.LIMITS, kept=False,
+            env=probe.ENVIRONMENT, limits=probe.LIMITS,
         ))  # fmt: skip
         status = ran.result.status
         if status == EXIT_USER:
@@ -191,7 +198,7 @@ class Machine:
         link = await self.link()
         nothing = Spec(
             command=":", profile=spec.profile, account=spec.account, cwd=spec.cwd, env=spec.env,
-            limits=probe.LIMITS, kept=False,
+            limits=probe.LIMITS,
         )  # fmt: skip
         ran = await self._short(link, nothing)
         if ran.result.status not in PRE_EXEC:

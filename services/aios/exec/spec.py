@@ -78,9 +78,6 @@ class Spec:
     scratch: str = ""
     """The name of a directory under /run that the command may write in (TMPDIR), gone with the
     unit: even what only reads needs one, as apt-cache does. Empty: none."""
-    kept: bool = True
-    """The unit stays when it has ended, until its result has been read by whichever exec there is
-    then; else it is gone with the one that started it."""
     terminal: str = ""
     """The terminal that is all three of its streams, as the machine names it (/dev/pts/N)."""
 
@@ -108,11 +105,13 @@ class Spec:
             ("User", ("s", self.account)),
             ("WorkingDirectory", ("s", self.cwd or "-~")),
             ("Environment", ("as", [f"{name}={value}" for name, value in environment.items()])),
-            ("RemainAfterExit", ("b", self.kept)),
-            ("CollectMode", ("s", "inactive" if self.kept else "inactive-or-failed")),
-            ("AddRef", ("b", True)),
+            # It stays when it has ended, until its result has been read by whichever exec there is
+            # then.
+            ("RemainAfterExit", ("b", True)),
+            # Not journald, which would be a dependency: they have descriptors, or a terminal.
+            ("StandardOutput", ("s", "null")),
+            ("StandardError", ("s", "null")),
             ("SuccessExitStatus", ("(aiai)", (_STATUSES, _SIGNALS))),
-            ("KillMode", ("s", "control-group")),
             ("TimeoutStopUSec", ("t", STOP_USEC)),
             # As in a shell: `yes | head` ends without an error message.
             ("IgnoreSIGPIPE", ("b", False)),

@@ -29,6 +29,8 @@ PRE_EXEC = range(200, 244)
 GRACE_SECONDS = 2
 """What each of SIGINT and SIGTERM is given before the next."""
 STOP_USEC = GRACE_SECONDS * 1_000_000
+AFTER_SECONDS = 0.001
+"""What nobody waits for is done this much later: who does wait has the answer first."""
 
 SLICE = "aios.slice"
 Property = wire.Property
@@ -115,33 +117,38 @@ class Unit:
         self._changed = asyncio.Event()
         """It may have ended, or the link is lost."""
         self._service: Incoming | None = None
-        self._told: Incoming | None = None
-        """What systemd said when the command had exited; None: ask."""
+        self._unit: Incoming | None = None
+        """What systemd said last of it as a service, and as a unit."""
+        self._has_exited = False
+        self._seen: dict[str, Any] = {}
+        """What was asked for when it had ended."""
         self._waiting = asyncio.Lock()
         self._result: Result | None = None
 
     def _on_signal(self, message: Incoming | None) -> None:
         # Of one change systemd tells first as of a service, then as of a unit.
         if message is None:
-            self._told = None
+            self._has_exited = False
             self._changed.set()
         elif b"\0ExecMainStatus\0" in message.raw:
             self._service = message
-        elif b"\0exited\0" in message.raw:
-            self._told = message
-            self._changed.set()
-        elif b"\0dead\0" in message.raw or b"\0failed\0" in message.raw:
-            if wire.unit_job(message):
-                return  # it has not begun: systemd tells of its being loaded, too
-            self._told = None
-            self._changed.set()
+        elif b"\0SubState\0" in message.raw:
+            self._unit = message
+            self._has_exited = b"\0exited\0" in message.raw
+            over = b"\0dead\0" in message.raw or b"\0failed\0" in message.raw
+            # With a job it has not begun: systemd tells of its being loaded, too.
+            if self._has_exited or (over and not wire.unit_job(message)):
+                self._changed.set()
 
     async def start(self, properties: Sequence[Property]) -> None:
         """Returns when systemd has taken it. Raises ProfileNotEnforced for a property that it does
         not take, LinkLost when nobody knows whether it did."""
         self._link.follow(self._path, self._on_signal)
+        # On what every unit depends on a command depends by its slice. systemd tells everybody of
+        # each such unit anew, at every command.
+        early = ("DefaultDependencies", ("b", self._link.booting))
         try:
-            await self._link.answer(self._link.start_unit(self.name, properties))
+            await self._link.answer(self._link.start_unit(self.name, [*properties, early]))
         except RemoteError as error:
             self._link.unfollow(self._path)
             if "property" in error.text.lower() or error.name.endswith(".InvalidArgs"):
@@ -153,12 +160,10 @@ class Unit:
     async def adopt(self) -> None:
         """Follows a unit that was started before, over this link or an earlier one. Raises
         NoSuchUnit."""
-        first = self._link.follow(self._path, self._on_signal)
+        self._link.follow(self._path, self._on_signal)
         self._changed.set()
-        if not first:
-            return  # systemd counts the references; one is ours
         try:
-            await self._link.call(MANAGER, "RefUnit", "s", self.name)
+            await self._link.call(MANAGER, "GetUnit", "s", self.name)
         except RemoteError as error:
             self._link.unfollow(self._path)
             raise NoSuchUnit(self.name) from error
@@ -177,44 +182,47 @@ class Unit:
             return self._result
 
     async def _end(self) -> Result:
-        accounts: dict[str, Any] = {}
         while True:
             await self._changed.wait()
             self._changed.clear()
             if (quick := await self._exited()) is not None:
-                # In the loop's next turn: who writes the record without awaiting anything has it
-                # before the unit goes. (What a kill in between leaves, `Machine` finds.)
-                asyncio.get_running_loop().call_soon(self._leave)
+                # Who writes the record without awaiting anything has it before the unit goes. (What
+                # a kill in between leaves, `Machine` finds.)
+                asyncio.get_running_loop().call_later(AFTER_SECONDS, self._leave)
                 return quick
             # The job first: asked the other way round, it may begin and be done in between.
-            seen = await self._properties({"Job": UNIT, "SubState": UNIT})
-            state = seen["SubState"]
-            if state == "exited":
-                # systemd 257 forgets what a cgroup used with the cgroup.
-                accounts = await self._properties(ACCOUNTS)
+            now = await self._properties({"Job": UNIT, "SubState": UNIT})
+            state = now["SubState"]
+            if state == "exited" and not self._seen:
+                # Stopped, it is gone with all that systemd knows of it.
+                self._seen = await self._properties(RESULT | ACCOUNTS)
                 # What it left running in its cgroup ends with it.
                 await self._stop()
-            elif state in ("dead", "failed") and seen["Job"][0] == 0:
+            elif state in ("dead", "failed") and now["Job"][0] == 0:
                 break  # with a job it has not begun: systemd tells of its being loaded, too
-        properties = await self._properties(RESULT | ACCOUNTS)
-        for name in accounts:
-            if known(properties[name]) is None:
-                properties[name] = accounts[name]
+        if not self._seen and state == "failed":
+            self._seen = await self._properties(RESULT | ACCOUNTS)
         self._clear(failed=state == "failed")
-        return result(properties)
+        # Whoever has stopped it: systemd has told of its end.
+        return result(self._seen or self._heard())
+
+    def _heard(self) -> dict[str, Any]:
+        found = dict[str, Any](dict.fromkeys(ACCOUNTS))
+        for message in (self._service, self._unit):
+            if message is not None:
+                found |= {name: value for name, (_, value) in message.body()[1].items()}
+        return found
 
     async def _exited(self) -> Result | None:
         """The result, when systemd has said it all and the kernel says that nothing is left."""
-        if self._told is None or self._service is None or self._link.cgroup is None:
+        if not self._has_exited or self._link.cgroup is None:
             return None
         if not cgroup.is_empty(self._link.cgroup / SLICE / self.name):
             return None
-        told = self._service.body()[1] | self._told.body()[1]
-        properties = {name: told[name][1] for name in RESULT if name in told}
-        if properties.keys() != RESULT.keys() or properties["ExecMainCode"] == 0:
+        found = self._heard()
+        if not RESULT.keys() <= found.keys() or found["ExecMainCode"] == 0:
             return None
-        found = result(properties | await self._properties(ACCOUNTS))
-        return replace(found, empty=True)
+        return replace(result(found | await self._properties(ACCOUNTS)), empty=True)
 
     def _leave(self) -> None:
         self._link.post(MANAGER, "StopUnit", "ss", self.name, "replace")
@@ -226,18 +234,16 @@ class Unit:
         with contextlib.suppress(RemoteError):
             await self._link.call(MANAGER, "KillUnit", "ssi", self.name, "all", number)
 
-    async def cancel(self) -> Result:
-        """SIGINT, then what `stop` does; the result once its last process is gone."""
-        await self.kill(signal.SIGINT)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
-                return await self.wait()
-        return await self.stop()
-
-    async def stop(self) -> Result:
-        """SIGTERM to all its processes, then SIGKILL; the result once the last is gone."""
-        await self._stop()
-        self._changed.set()
+    async def cancel(self, *, terminal: bool = False) -> Result:
+        """SIGINT, SIGTERM, SIGKILL to all its processes, until the first has ended; the result once
+        the last is gone. terminal: a shell in there takes no notice of SIGTERM."""
+        for numbers in ((signal.SIGINT,), (signal.SIGTERM, signal.SIGHUP)[: 1 + terminal]):
+            for number in numbers:
+                await self.kill(number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_SECONDS):
+                    return await self.wait()
+        await self.kill(signal.SIGKILL)
         return await self.wait()
 
     async def _stop(self) -> None:
@@ -270,7 +276,6 @@ class Unit:
         self._link.unfollow(self._path)
         if failed:
             self._link.post(MANAGER, "ResetFailedUnit", "s", self.name)
-        self._link.post(MANAGER, "UnrefUnit", "s", self.name)
 
 
 def known(value: int | None) -> int | None:
@@ -279,7 +284,7 @@ def known(value: int | None) -> int | None:
 
 def result(properties: dict[str, Any]) -> Result:
     """Reads the properties of a unit that has ended."""
-    code, status = properties["ExecMainCode"], properties["ExecMainStatus"]
+    code, status = properties.get("ExecMainCode", 0), properties.get("ExecMainStatus", 0)
     if code == 0:
         return LOST  # never forked; or unknown to systemd, which makes up an object for any name
     began = known(properties["ExecMainStartTimestampMonotonic"])

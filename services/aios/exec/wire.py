@@ -23,11 +23,16 @@ FIXED = 16
 MAX_WRITTEN = 256
 MAX_KEPT = 4096
 """Properties that are kept as bytes, and the longest, as Python writes its value."""
+UNLIKE = frozenset({"Description", "ExecStart", "RuntimeDirectory"})
+"""Each command has its own: these are not kept."""
 _written: dict[tuple[str, str, str], bytes] = {}
 _TWO_TEXTS = parse_signature(list("(ss)"))
 _PROPERTY = parse_signature(list("(sv)"))
 _JOB = b"\0Job\0\x04(uo)\0"
 _TEXTS = frozenset("so")
+_LITTLE_ENDIAN = ord("l")
+_LITTLE, _BIG = struct.Struct("<3I"), struct.Struct(">3I")
+_SIGNAL = MessageType.signal.value
 _FIELDS = {1: "path", 2: "interface", 3: "member", 4: "error", 5: "serial", 7: "sender"}
 
 
@@ -78,21 +83,21 @@ class Buffer:
     def add(self, data: bytes) -> None:
         self._bytes += data
 
-    def messages(self) -> Iterator[Incoming]:
-        at = 0
+    def messages(self, about: bytes = b"") -> Iterator[Incoming]:
+        """Of the signals only those with `about` in their head: a machine has a thousand others."""
+        at, held = 0, self._bytes
         try:
-            while len(self._bytes) - at >= FIXED:
-                order = "<" if self._bytes[at] == ord("l") else ">"
-                (body,) = struct.unpack_from(order + "I", self._bytes, at + 4)
-                (fields,) = struct.unpack_from(order + "I", self._bytes, at + 12)
-                size = FIXED + -(-fields // 8) * 8 + body
-                if len(self._bytes) - at < size:
+            while len(held) - at >= FIXED:
+                sizes = _LITTLE if held[at] == _LITTLE_ENDIAN else _BIG
+                body, _serial, fields = sizes.unpack_from(held, at + 4)
+                head = FIXED + -(-fields // 8) * 8
+                if len(held) - at < head + body:
                     return
-                message = Incoming(bytes(self._bytes[at : at + size]))
-                at += size
-                yield message
+                begin, at = at, at + head + body
+                if held[begin + 1] != _SIGNAL or held.find(about, begin, begin + head) >= 0:
+                    yield Incoming(bytes(held[begin:at]))
         finally:
-            del self._bytes[:at]
+            del held[:at]
 
 
 def unit_job(message: Incoming) -> int:
@@ -138,7 +143,7 @@ def start_unit(
 def _property(found: Property, descriptors: "array.array[int]") -> bytes:
     """As if it began at a multiple of 8, as every struct does."""
     name, (signature, value) = found
-    if signature != "h" and len(key := repr(value)) <= MAX_KEPT:
+    if signature != "h" and name not in UNLIKE and len(key := repr(value)) <= MAX_KEPT:
         known = _written.get((name, signature, key))
         if known is None:
             if len(_written) >= MAX_WRITTEN:

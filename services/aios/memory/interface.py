@@ -1,6 +1,7 @@
 """org.aios.Memory1: who may do what, and options checked. The work is memories', search's and
 history's; asked.py, keeping.py, attaching.py and layers.py are other parts of it."""
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -81,10 +82,18 @@ class Memory(Asked, Keeping, Attaching, Layers):
         await self._database.write(lambda db: memories.delete(db, id))
 
     async def Record(self, call: Call, event: dict[str, Any]) -> None:
+        await self.RecordAll(call, [event])
+
+    async def RecordAll(self, call: Call, events: list[dict[str, Any]]) -> None:
         if not call.caller.is_root:
             raise NotAuthorized("only exec tells what was done")
-        told = event_of(event)
-        await self._database.write(lambda db: history.record(db, told))
+        told = [event_of(event) for event in events]
+
+        def record(db: sqlite3.Connection) -> None:
+            for one in told:
+                history.record(db, one)
+
+        await self._database.write(record)
 
 
 def _draft(content: str, given: Options) -> Draft:

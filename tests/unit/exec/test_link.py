@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from jeepney import DBusAddress, HeaderFields, Message, Parser
+from jeepney import DBusAddress, Message, Parser
 from jeepney.wrappers import new_error, new_method_return, new_signal
 
 from aios.exec.link import Link, LinkLost, RemoteError
+from aios.exec.unit import object_path
 
 THERE = DBusAddress("/x", "org.x", "org.x.Y")
 
@@ -27,7 +28,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def linked(ours: socket.socket) -> Link:
-    link = Link("m", ours, None)
+    link = Link("m", ours)
     asyncio.get_running_loop().add_reader(ours, link._readable)
     return link
 
@@ -82,8 +83,7 @@ async def test_descriptors_survive_a_full_socket_and_their_owner(
 async def test_a_lost_link_ends_every_wait(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     link, heard = linked(ours), list[Any]()
-    assert link.follow("/unit", heard.append)
-    assert not link.follow("/unit", heard.append)
+    link.follow("/unit", heard.append)
     call = link.start_call(THERE, "A")
     theirs.close()
     with pytest.raises(LinkLost):
@@ -94,21 +94,18 @@ async def test_a_lost_link_ends_every_wait(pair: tuple[socket.socket, socket.soc
         await link.call(THERE, "B")
 
 
-async def test_signals_of_systemd_go_to_their_object(
-    pair: tuple[socket.socket, socket.socket],
-) -> None:
+async def test_signals_go_to_their_object(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     link, heard, parser = linked(ours), list[Any](), Parser()
-    link.follow("/unit", heard.append)
-    assert receive(theirs, parser).header.fields[HeaderFields.member] == "AddMatch"
-    link._systemd = ":1.0"
-    for path, sender in (("/other", ":1.0"), ("/unit", ":1.7"), ("/unit", ":1.0")):
+    unit, other = object_path("run-aios-1.service"), object_path("run-aios-2.service")
+    link.follow(unit, heard.append)
+    for path in (other, "/org/freedesktop/systemd1/unit/cron_2eservice", unit):
         emitter = DBusAddress(path, interface="org.freedesktop.DBus.Properties")
-        signal = new_signal(emitter, "PropertiesChanged", "s", (path + sender,))
-        signal.header.fields[HeaderFields.sender] = sender
-        theirs.sendall(signal.serialise(1))
+        theirs.sendall(new_signal(emitter, "PropertiesChanged", "s", (path,)).serialise(1))
+    emitter = DBusAddress(unit, interface="org.freedesktop.DBus.Other")
+    theirs.sendall(new_signal(emitter, "Other", "s", ("no",)).serialise(2))
     done = link.start_call(THERE, "A")
     theirs.sendall(new_method_return(receive(theirs, parser)).serialise(3))
     await done
-    assert [message.body() for message in heard] == [("/unit:1.0",)]
+    assert [message.body() for message in heard] == [(unit,)]
     link.close()

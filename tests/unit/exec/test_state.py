@@ -64,11 +64,11 @@ async def test_rows_wait_for_memory(tmp_path: Path) -> None:
     taken: list[str] = []
     answers: list[Exception | None] = [Unavailable("asleep")]
 
-    async def record(event: dict[str, Any]) -> None:
+    async def record(events: list[dict[str, Any]]) -> None:
         answer = answers.pop(0) if answers else None
         if answer is not None:
             raise answer
-        taken.append(event["id"])
+        taken.extend(event["id"] for event in events)
 
     history = History(tmp_path, record)
     history.add({"id": "1"})
@@ -83,7 +83,7 @@ async def test_rows_wait_for_memory(tmp_path: Path) -> None:
 
 
 async def test_a_row_that_memory_does_not_take_is_on_the_disk(tmp_path: Path) -> None:
-    async def record(event: dict[str, Any]) -> None:
+    async def record(events: list[dict[str, Any]]) -> None:
         raise Unavailable("asleep")
 
     history = History(tmp_path / "kept", record, tmp_path / "passing")
@@ -104,10 +104,10 @@ def test_detached_jobs_outlive_a_boot(tmp_path: Path) -> None:
 async def test_a_row_that_memory_refuses_holds_up_no_other(tmp_path: Path) -> None:
     taken: list[str] = []
 
-    async def record(event: dict[str, Any]) -> None:
-        if event["id"] == "1":
+    async def record(events: list[dict[str, Any]]) -> None:
+        if any(event["id"] == "1" for event in events):
             raise InvalidOption("no")
-        taken.append(event["id"])
+        taken.extend(event["id"] for event in events)
 
     (tmp_path / "0.json").write_text("nonsense")
     history = History(tmp_path, record)
