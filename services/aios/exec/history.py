@@ -19,7 +19,7 @@ from aios import durable
 from aios.errors import AiosError, InvalidOption
 from aios.exec import disk
 from aios.exec.job import Job
-from aios.exec.unit import AFTER_SECONDS, Result
+from aios.exec.unit import Result
 from aios.redact import redact
 
 MEMORY = "org.aios.Memory1"
@@ -91,7 +91,8 @@ class History:
         while self._rows:
             # What ends within a moment goes together: memory's disk is waited for once.
             since = asyncio.get_running_loop().time() - self._delivered
-            await asyncio.sleep(max(EVERY_SECONDS - since, AFTER_SECONDS))
+            if since < EVERY_SECONDS:
+                await asyncio.sleep(EVERY_SECONDS - since)
             some = list(itertools.islice(self._rows, MOST))
             taken = await self._some(some)
             self._delivered = asyncio.get_running_loop().time()
