@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from dbus_next.constants import (
     ErrorType,
     MessageFlag,
@@ -38,6 +37,7 @@ from aios.channel import close_all
 from aios.contract import Method
 from aios.errors import AiosError, Unavailable, fault, from_name
 from aios.interface import Call, Interface
+from aios.journal import log
 
 DAEMON = "org.freedesktop.DBus"
 DAEMON_PATH = "/org/freedesktop/DBus"
@@ -60,7 +60,6 @@ STANDARD = (
 
 SignalHandler = Callable[[str, list[Any]], None]
 """(path, body)"""
-log = structlog.get_logger()
 
 
 @dataclass

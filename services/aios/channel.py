@@ -12,12 +12,11 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import structlog
+from aios.journal import log
 
 HIGH_WATER = 64 * 1024
 """Bytes not yet taken by the peer, beyond which a sender waits."""
 _CHUNK = 256 * 1024
-log = structlog.get_logger()
 
 
 def close_all(descriptors: Sequence[int]) -> None:

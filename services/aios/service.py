@@ -17,7 +17,6 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-import structlog
 from systemd import daemon
 
 from aios import journal
@@ -25,6 +24,7 @@ from aios.bus import Bus
 from aios.caller import Caller
 from aios.errors import AiosError, Unavailable, fault
 from aios.interface import Interface
+from aios.journal import log
 from aios.machined import MANAGER as MACHINED
 from aios.varlink import VarlinkServer
 
@@ -34,7 +34,6 @@ REFUSING_SECONDS = 1.0
 BUS_GONE = 75
 """Exit status of a service whose bus was stopped under it (EX_TEMPFAIL); exec, which has pipes in
 systemd's store, is started again then (RestartForceExitStatus=)."""
-log = structlog.get_logger()
 
 
 class Service:

@@ -15,14 +15,13 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-import structlog
-
 from aios import __version__
 from aios.caller import Caller
 from aios.channel import Channel, close_all
 from aios.contract import Method
 from aios.errors import AiosError, NotFound, fault
 from aios.interface import Call, Interface
+from aios.journal import log
 
 MAX_MESSAGE = 4 * 1024 * 1024
 MAX_QUEUED = 16
@@ -39,7 +38,6 @@ _RANGES = {
 
 Identify = Callable[[int, int], Awaitable[Caller]]
 Busy = Callable[[], contextlib.AbstractContextManager[None]]
-log = structlog.get_logger()
 
 
 class VarlinkError(Exception):

@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from aios import durable
 from aios.errors import AiosError, InvalidOption
 from aios.exec import disk
 from aios.exec.job import Job
 from aios.exec.unit import Result
+from aios.journal import log
 from aios.redact import redact
 
 MEMORY = "org.aios.Memory1"
@@ -28,7 +27,6 @@ DELIVER_SECONDS = 30
 EVERY_SECONDS = 0.05
 MOST = 64
 """Rows that go together."""
-log = structlog.get_logger()
 
 Record = Callable[[list[dict[str, Any]]], Awaitable[object]]
 """Keeps all of them, or none."""

@@ -8,11 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from aios.exec import disk
-
-log = structlog.get_logger()
+from aios.journal import log
 
 
 class Step(StrEnum):

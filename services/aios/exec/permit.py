@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from aios.binding import binding
 from aios.bus import DAEMON, Bus
 from aios.errors import AiosError, Internal, Unavailable
 from aios.exec.job import Job
+from aios.journal import log
 from aios.peer import Peer
 
 POLICY = "org.aios.Policy1"
@@ -27,7 +26,6 @@ CALL_SECONDS = 30
 LATE_SECONDS = 0.5
 AGAIN_SECONDS = 2.0
 PENDING = "pending"
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
-
 from aios.exec.output import Text
 from aios.exec.spool import CHUNK, Spool
+from aios.journal import log
 
 PIPE_SIZE = 1024 * 1024
 MUCH = 1024 * 1024
 """Bytes of a stream after which a thread of its own moves it."""
 LAZY_SECONDS = 0.02
 """How long the first output stays in its pipe. Most commands are over by then, and need no file."""
-log = structlog.get_logger()
 
 
 class Progress(Protocol):

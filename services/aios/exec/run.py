@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-
 from aios.caller import Caller
 from aios.errors import AiosError, Busy, InvalidOption, fault
 from aios.exec.admission import Admission
@@ -24,11 +22,11 @@ from aios.exec.recover import Recovery
 from aios.exec.request import Request, require_caller
 from aios.exec.table import Table
 from aios.exec.terminal import Terminal
+from aios.journal import log
 
 MAX_JOBS = 1024
 """Each has up to four descriptors here, and as many in the store."""
 Details = dict[str, Any]
-log = structlog.get_logger()
 
 
 @dataclass

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from aios.errors import InvalidOption
 from aios.exec import request
+from aios.journal import log
 
 if TYPE_CHECKING:
     from aios.exec.effects import Shell
@@ -28,7 +27,6 @@ MAX_SESSIONS = 64
 LIFE_SECONDS = 7 * 24 * 3600
 # Without one of these words, or the name of a variable that it has, no line changes a session.
 _CHANGES = re.compile(r"\b(?:cd|pushd|popd|export|unset|declare|typeset|readonly|source|eval)\b")
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import structlog
-
 from aios import durable
 from aios.errors import AiosError, Busy
+from aios.journal import log
 from aios.machines import place, process
 
 Hold = Callable[[], contextlib.AbstractContextManager[None]]
-log = structlog.get_logger()
 
 
 class Trees:

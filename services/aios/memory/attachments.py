@@ -6,14 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from aios.attach import access
 from aios.attach.access import Access
 from aios.errors import AiosError, InvalidOption, NoSuchMachine, NotAuthorized
 from aios.ids import HOST, is_machine
-
-log = structlog.get_logger()
+from aios.journal import log
 
 Start = Callable[[str], Awaitable[None]]
 """Starts a unit and waits for its job; raises an AiosError when it fails."""

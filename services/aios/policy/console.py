@@ -4,16 +4,14 @@ open anybody's terminal."""
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from aios.bus import Bus
 from aios.errors import AiosError
+from aios.journal import log
 from aios.policy.requests import Request, State
 
 MANAGER = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1",
            "org.freedesktop.systemd1.Manager")  # fmt: skip
 
-log = structlog.get_logger()
 
 
 class Console:

@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from aios.binding import binding
 from aios.caller import Caller
 from aios.errors import Busy, InvalidOption, NotFound
 from aios.ids import new_id
+from aios.journal import log
 from aios.policy.clock import NEVER, now_usec, passed, until_usec
 from aios.policy.kept import Kept
 from aios.policy.reader import read
@@ -39,7 +38,6 @@ NEVER_WIDER = frozenset({
     "su", "sudo", "svn", "vi", "vim", "wget", "yarn",
 })  # fmt: skip
 
-log = structlog.get_logger()
 
 
 def words(command: str) -> list[str]:

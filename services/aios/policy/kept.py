@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import structlog
-
+from aios.journal import log
 from aios.policy import disk
 
 Thing = TypeVar("Thing")
-log = structlog.get_logger()
 
 
 class Kept(Generic[Thing]):

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from aios import config
 from aios.config import Config
 from aios.errors import AiosError, ConfigError
+from aios.journal import log
 from aios.policy import disk, tables, tools
 from aios.policy.decision import Decision
 from aios.policy.policy import SHIPPED, Policy
@@ -23,7 +22,6 @@ from aios.policy.user_rules import Kept
 
 SETTLED_NSEC = 2_000_000_000
 Fingerprint = tuple[tuple[str, int, int, int], ...]
-log = structlog.get_logger()
 
 
 def _stamp(path: str) -> tuple[str, int, int, int]:

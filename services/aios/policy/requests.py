@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-import structlog
-
 from aios.errors import Busy, InvalidOption, NotFound, Unavailable
+from aios.journal import log
 from aios.policy import disk
 from aios.policy.clock import NEVER, now_usec, passed, until_usec
 
@@ -25,7 +24,6 @@ KEPT_USEC = 24 * 3600 * 1_000_000
 GRACE_USEC = 60 * 1_000_000
 """How long after a request's expiry an approval that came in time can still be redeemed."""
 
-log = structlog.get_logger()
 
 
 class State(StrEnum):
