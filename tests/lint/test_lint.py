@@ -16,7 +16,7 @@ EXPOSURE = {
     "aios-attach@.service": 10,
     "aios-chat.service": 17,
     "aios-console-notify@.service": 12,
-    "aios-exec@.service": 32,
+    "aios-exec@.service": 33,
     "aios-machine.service": 24,
     "aios-memory-backup.service": 12,
     "aios-memory.service": 8,

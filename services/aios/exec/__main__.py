@@ -16,6 +16,7 @@ from aios.exec.guard import Guard
 from aios.exec.history import MEMORY, SOCKET, History
 from aios.exec.interface import Exec1, Exec1Job
 from aios.exec.job import Jobs
+from aios.exec.kernel_log import KernelLog
 from aios.exec.machine import Machine
 from aios.exec.permit import Permits
 from aios.exec.queue import Slots
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> int:
         store = Store(service.stored)
         execution = Execution(
             machine, admission, audit, jobs, history, store, spools,
-            functools.partial(open_terminal, name, service.bus),
+            functools.partial(open_terminal, name, service.bus), KernelLog(),
         )  # fmt: skip
         table = Table(jobs)
         recovery = Recovery(execution, permits, table)

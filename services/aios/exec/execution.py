@@ -16,6 +16,7 @@ from aios.exec.attachment import attach, share
 from aios.exec.audit import Audit
 from aios.exec.history import History, row
 from aios.exec.job import Job, Jobs, Step
+from aios.exec.kernel_log import KernelLog
 from aios.exec.link import LinkLost
 from aios.exec.live import Live
 from aios.exec.machine import Machine
@@ -27,7 +28,7 @@ from aios.exec.spec import Spec, home
 from aios.exec.store import Store
 from aios.exec.streams import Passed, Spooled, Streams
 from aios.exec.terminal import Terminal
-from aios.exec.unit import AFTER_SECONDS, LOST, Ended, NoSuchUnit, Result, Unit
+from aios.exec.unit import AFTER_SECONDS, LOST, Ended, NoSuchUnit, Result, Unit, name_of
 
 Details = dict[str, Any]
 
@@ -43,6 +44,7 @@ class Execution:
     spools: Path
     """The directory of what is printed."""
     open_terminal: Callable[[], Awaitable[tuple[int, str]]]
+    kernel_log: KernelLog
 
     async def execute(self, live: Live, spec: Spec, size: tuple[int, int]) -> None:
         """From the start to the last record. Raises an AiosError when the command does not run.
@@ -195,6 +197,7 @@ class Execution:
         most = max(out or 0, err or 0)
         if result.ended is Ended.EXIT and job.output_max and most > job.output_max:
             result = replace(result, ended=Ended.OUTPUT)
+        result = replace(result, refused=self.kernel_log.refused(name_of(job.id)))
         known = [total for total in (out, err) if total is not None]
         # First the row: whoever finds the finished record after a kill owes nothing more.
         self.history.add(row(job, result))

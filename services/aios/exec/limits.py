@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from aios.config import Config
 from aios.exec.profile import Profile
-from aios.exec.unit import Ended, Property
+from aios.exec.unit import Ended, Property, Result
 from aios.sizes import INFINITY, number
 
 MAX_CPU_WEIGHT = 10_000
@@ -95,6 +95,8 @@ def effective(config: Config, machine: str, profile: Profile, asked: Limits) -> 
     return of_machine(config, machine).least(of_profile(profile)).least(asked)
 
 
-def reached(ended: Ended, left_out: int) -> str:
+def reached(result: Result, left_out: int) -> str:
     """The limit that a command ran into, or ""; left_out: bytes of output."""
-    return _ENDED.get(ended, "output" if left_out else "")
+    if result.refused and result.ended not in _ENDED:
+        return "tasks"
+    return _ENDED.get(result.ended, "output" if left_out else "")

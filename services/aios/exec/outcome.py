@@ -30,7 +30,7 @@ def details(job: Job, result: Result, out: int | None, err: int | None) -> dict[
         "rule": job.rule,
         "profile": job.profile,
         "ended": str(result.ended),
-        "limit": limits.reached(result.ended, 0) or None,
+        "limit": limits.reached(result, 0) or None,
         "signal": result.signal,
         "duration_usec": result.duration_usec,
         "cpu_usec": result.cpu_usec,
@@ -51,7 +51,7 @@ def outcome(job: Job, result: Result, out: Text, err: Text) -> Outcome:
     left_out = out.left_out + err.left_out
     collected = {
         "truncated": left_out or None,
-        "limit": limits.reached(result.ended, left_out) or None,
+        "limit": limits.reached(result, left_out) or None,
         "stdout_raw": out.raw,
         "stderr_raw": err.raw,
         "profile_blocked": blocked(job.profile, result.status, err.text) or None,

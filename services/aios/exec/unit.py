@@ -83,6 +83,8 @@ class Result:
     io_read_bytes: int | None = None
     io_write_bytes: int | None = None
     invocation_id: str = ""
+    refused: bool = False
+    """The kernel refused it another process."""
     empty: bool = False
     """The kernel says that no process of it is left: what it wrote is in its pipes. Their end comes
     when systemd, which holds the unit's descriptors, has stopped the unit."""

@@ -7,7 +7,7 @@ import pytest
 from aios import config
 from aios.exec.limits import Limits, effective, reached
 from aios.exec.profile import Profile, load
-from aios.exec.unit import Ended
+from aios.exec.unit import Ended, Result
 from aios.sizes import INFINITY, number
 
 GIB = 1024**3
@@ -82,10 +82,11 @@ def test_what_nothing_enforces_is_named_where_it_was_wanted() -> None:
 
 
 def test_which_limit_was_reached() -> None:
-    assert reached(Ended.TIMEOUT, 0) == "timeout"
-    assert reached(Ended.OOM, 5) == "memory"
-    assert reached(Ended.EXIT, 5) == "output"
-    assert reached(Ended.EXIT, 0) == ""
+    assert reached(Result(Ended.TIMEOUT), 0) == "timeout"
+    assert reached(Result(Ended.OOM, refused=True), 5) == "memory"
+    assert reached(Result(Ended.EXIT, refused=True), 5) == "tasks"
+    assert reached(Result(Ended.EXIT), 5) == "output"
+    assert reached(Result(Ended.EXIT), 0) == ""
 
 
 def test_sizes() -> None:
