@@ -132,6 +132,24 @@ def redact(text: str) -> str:
     return text
 
 
+MARGIN = 4096
+"""Characters by which `both_ends` sees more than it gives: a secret that is longer, but for a
+private key, may show a part at a cut."""
+_KEY_MARK = partial(re.compile, r"-----(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+
+def both_ends(head: str, tail: str, ends: tuple[int, int]) -> tuple[str, str]:
+    """Of a text whose middle is not here, the first and the last characters without secrets, so
+    many as `ends` says. head and tail are longer than that by MARGIN: what was cut through at
+    their ends is not shown."""
+    found = _KEY_MARK().search(tail)
+    if found and found[1] == "END":
+        # All before it is a key that begins in the middle.
+        tail = tail[found.start() :]
+    first, last = ends
+    return redact(head)[:-MARGIN][:first], redact(tail)[MARGIN:][-last:]
+
+
 def _second(found: "re.Match[str]") -> str:
     return found[1] + _quoted(found[2])
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from aios.chat import tokens
 from aios.errors import ModelUnavailable
+from aios.redact import redact
 
 Message = dict[str, Any]
 Block = dict[str, Any]
@@ -54,7 +55,9 @@ class _Fold:
         match entry["type"]:
             case "prompt":
                 self.settle()
-                self.add("user", [text(entry["text"])])
+                # What a person asks of the model they tell it; a command of theirs is none of that.
+                said = entry["text"]
+                self.add("user", [text(redact(said) if said.startswith("!") else said)])
             case "context":
                 self.add("user", [text(entry["text"])])
             case "ran":

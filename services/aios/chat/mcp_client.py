@@ -30,6 +30,7 @@ from aios.marked import between, mark
 from aios.mcp import servers
 from aios.mcp.rpc import Message, Peer, Pipes
 from aios.mcp.servers import BETWEEN, Server, Servers
+from aios.redact import redact
 from aios.text import visible
 
 ORIGIN = "~/.config/syui/ai/mcp.json"
@@ -287,7 +288,7 @@ def _described(server: Server, result: Message) -> str:
     text = "\n".join(parts)
     if not text and isinstance(result.get("structuredContent"), dict):
         text = json.dumps(result["structuredContent"], ensure_ascii=False)
-    said = between(mark(), f"server={server.name}", text) if text else "(no output)"
+    said = between(mark(), f"server={server.name}", redact(text)) if text else "(no output)"
     return f"The tool says that it failed.\n{said}" if result.get("isError") is True else said
 
 

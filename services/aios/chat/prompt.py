@@ -7,6 +7,7 @@ from typing import Any
 
 from aios.chat.distribution import Distribution
 from aios.ids import HOST
+from aios.redact import redact
 
 _SYSTEM = """\
 You are aios: the person talks to you where the shell used to be. You act on {machine}, which is \
@@ -63,7 +64,7 @@ def remembered(items: Iterable[Mapping[str, Any]]) -> str:
             kind = str(item["kind"])
             lines.append(_TITLES.get(kind, kind) + ":")
         evidence = f" [{item['id']}]" if item.get("id") else ""
-        lines.append(f"- {' '.join(str(item['text']).split())}{evidence}")
+        lines.append(f"- {redact(' '.join(str(item['text']).split()))}{evidence}")
     if not lines:
         return ""
     mark = f"data-{secrets.token_hex(8)}"

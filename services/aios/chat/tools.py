@@ -3,6 +3,7 @@
 Other people's MCP servers bring more of them (aios.chat.mcp_client).
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from aios.chat.turn import REFUSALS, Turn, described, ignored
 from aios.errors import AiosError, InvalidOption, Unavailable
 from aios.marked import between, mark
 from aios.options import Options
+from aios.redact import redact
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 100}
@@ -197,7 +199,8 @@ class Toolbox:
             case "machines":
                 return Outcome(_data(person.machines(), "no machine runs"))
             case "output":
-                return Outcome(self._output(options))
+                # All of it: a piece could begin in the middle of a secret.
+                return Outcome(await asyncio.to_thread(self._output, options))
             case _:
                 raise Unavailable(f"{name} is not served")
 
@@ -205,7 +208,7 @@ class Toolbox:
         stream = options.get_str("stream", "stdout")
         if stream not in STREAMS:
             raise InvalidOption(f"{stream!r} is neither stdout nor stderr")
-        text = self.turn.session.output(options.get_str("id"), stream)
+        text = redact(self.turn.session.output(options.get_str("id"), stream))
         offset = options.get_int("offset", 0)
         if not text:
             return "nothing was kept of that"
@@ -235,7 +238,7 @@ def _about(name: str, options: Options) -> str:
 
 def _data(rows: list[dict[str, Any]], none: str) -> str:
     """One JSON object a line: whatever is in it stays inside its quotes."""
-    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) or none
+    return "\n".join(redact(json.dumps(row, ensure_ascii=False)) for row in rows) or none
 
 
 def _moment(text: str) -> str:

@@ -21,6 +21,7 @@ from aios.errors import (
     Denied,
 )
 from aios.marked import mark
+from aios.redact import redact
 
 REFUSALS = (Denied, ApprovalRejected, ApprovalTimedOut, ApprovalWithdrawn)
 _SHOWN = (
@@ -114,15 +115,13 @@ class Turn:
         """A command that no model waits for: its end is the prompt's."""
 
         def note(came_of_it: str) -> None:
-            self.session.append("ran", text=f"I ran `{command}`.\n{came_of_it}")
+            self.session.append("ran", text=f"I ran `{redact(command)}`.\n{came_of_it}")
 
         try:
             ran = await self.run(command, why, stopped=note)
         except AiosError as error:
-            self.session.append(
-                "ran",
-                text=f"I asked to run `{command}`. It did not run, or not to its end: {error}",
-            )
+            said = f"I asked to run `{command}`. It did not run, or not to its end: {error}"
+            self.session.append("ran", text=redact(said))
             if isinstance(error, REFUSALS):
                 return Status.DENIED
             raise
@@ -178,7 +177,8 @@ class _Following:
 
 
 def described(ran: Ran) -> str:
-    """A command's end as a model reads it: output is data, between marks that it cannot foresee."""
+    """A command's end as a model reads it: output is data, between marks that it cannot foresee,
+    and without the secrets in it."""
     marks = mark()
     ended = str(ran.details.get("ended", "exit"))
     if ran.exit_status is None:

@@ -1,4 +1,5 @@
-"""What another command prints, as data beside a prompt: `make 2>&1 | aios "why did this fail?"`."""
+"""What another command prints, as data beside a prompt: `make 2>&1 | aios "why did this fail?"`.
+Secrets in it are struck out here: what is piped is seldom read before."""
 
 import os
 import secrets
@@ -7,11 +8,15 @@ import stat
 import sys
 from collections import deque
 
+from aios.redact import MARGIN, both_ends, redact
+
 HEAD, TAIL = 8_000, 24_000
 """Characters kept of each end: what went wrong usually stands last."""
 QUIET_SECONDS = 3.0
 """So long nothing came, and it is told what is waited for."""
 _READ = 65536
+_MARGIN = 4 * MARGIN
+"""Bytes: a character has at most four."""
 
 
 def with_prompt(prompt: str) -> str:
@@ -38,22 +43,37 @@ def with_prompt(prompt: str) -> str:
 
 
 def _read(fd: int) -> tuple[str, int]:
-    """Both ends of all that comes, as text, and how many bytes between them are not in it."""
+    """Both ends of all that comes, as text without secrets, and how many bytes between them are
+    not in it."""
     head, tail, size, held = b"", deque[bytes](), 0, 0
     if not select.select([fd], [], [], QUIET_SECONDS)[0]:
         # Some who start us leave an input open into which nobody writes.
         print("aios: reading standard input to its end; </dev/null is none", file=sys.stderr)
     while data := os.read(fd, _READ):
         size += len(data)
-        if len(head) < HEAD:
-            room = HEAD - len(head)
+        if len(head) < HEAD + _MARGIN:
+            room = HEAD + _MARGIN - len(head)
             head, data = head + data[:room], data[room:]
         if data:
             tail.append(data)
             held += len(data)
-        while tail and held - len(tail[0]) >= TAIL:
+        while tail and held - len(tail[0]) >= TAIL + _MARGIN:
             held -= len(tail.popleft())
-    last = b"".join(tail)[-TAIL:]
-    left_out = size - len(head) - len(last)
-    between = f"\n[… {left_out} bytes left out …]\n" if left_out else ""
-    return head.decode(errors="replace") + between + last.decode(errors="replace"), left_out
+    last = b"".join(tail)
+    if size == len(head) + len(last):
+        return _both(redact((head + last).decode(errors="replace")))
+    first, rest = both_ends(
+        head.decode(errors="replace"), last.decode(errors="replace"), (HEAD, TAIL)
+    )
+    left_out = size - len(first.encode()) - len(rest.encode())
+    return _joined(first, rest, left_out), left_out
+
+
+def _both(text: str) -> tuple[str, int]:
+    """Of a whole one."""
+    left_out = len(text) - HEAD - TAIL
+    return (text, 0) if left_out <= 0 else (_joined(text[:HEAD], text[-TAIL:], left_out), left_out)
+
+
+def _joined(head: str, tail: str, left_out: int) -> str:
+    return f"{head}\n[… {left_out} bytes left out …]\n{tail}"

@@ -1,6 +1,7 @@
 """The loop: side by side, in order, within bounds; and sessions taken up again."""
 
 import asyncio
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -111,6 +112,27 @@ async def test_a_small_model_gets_what_fits(world: Any, model: Start) -> None:
         assert len(str(request["messages"])) + len(str(request["system"])) < 8192 * 3
     with_note = str(server.requests[1]["messages"])
     assert "`output` has them by id" in with_note
+
+
+async def test_a_model_sees_no_secret_of_what_was_printed(world: Any, model: Start) -> None:
+    """Neither by `run` nor by `output`, nor of a command that the person ran; the person does."""
+    token = "ghp_" + "a1B2" * 9
+    session = world.open()
+    await world.ask(session, f"!printf 'y%.0s' {{1..20000}}; echo '; password={token}'")
+    (finished,) = world.seen("finished")
+    given = {"id": finished["id"], "offset": 19_990}
+    server = model(
+        {"tools": [{"name": "output", "input": given}, run("echo gh''p_" + "a1B2" * 9)]},
+        {"text": "Seen."},
+    )
+    await world.ask(session, "look")
+    sent = [json.dumps(request["messages"]) for request in server.requests]
+    assert "echo '; password=REDACTED'`" in sent[0] and "y; password=REDACTED" in sent[0]
+    output, ran = server.requests[1]["messages"][-1]["content"]
+    assert "y; password=REDACTED" in output["content"] and "REDACTED" in ran["content"]
+    assert token not in "".join(sent)
+    printed = "".join(event["text"] for event in world.seen("output"))
+    assert printed.count(token) == 2
 
 
 async def test_the_rest_of_an_output_is_to_be_had(world: Any, model: Start) -> None:

@@ -74,6 +74,16 @@ def test_piped_is_bounded(pipe: Any) -> None:
     assert f"[… {left_out} bytes left out …]" in said
 
 
+@pytest.mark.parametrize("before", [0, piped.HEAD - 20, 150_000, 300_000 - piped.TAIL - 20])
+def test_what_is_piped_shows_no_secret(pipe: Any, before: int) -> None:
+    pipe(
+        b"x\n" * (before // 2) + b" ghp_" + b"a1B2" * 9 + b" " + b"x\n" * ((300_000 - before) // 2)
+    )
+    assert "a1B2" not in piped.with_prompt("why?")
+    pipe(b"password=hunter2hunter2\n")
+    assert "password=REDACTED" in piped.with_prompt("why?")
+
+
 def test_events_as_json(
     serve: Serve, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
