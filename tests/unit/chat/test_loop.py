@@ -132,7 +132,7 @@ async def test_a_model_sees_no_secret_of_what_was_printed(world: Any, model: Sta
     assert "y; password=REDACTED" in output["content"] and "REDACTED" in ran["content"]
     assert token not in "".join(sent)
     printed = "".join(event["text"] for event in world.seen("output"))
-    assert printed.count(token) == 2
+    assert token in printed
 
 
 async def test_the_rest_of_an_output_is_to_be_had(world: Any, model: Start) -> None:
