@@ -50,6 +50,10 @@ stage_files() {
     put services/aios/client/completions/aios.fish "$PREFIX/share/fish/vendor_completions.d"
     # What every new machine's .nspawn file is made from.
     put cfg/nspawn/aios.nspawn "$PREFIX/share/aios"
+    for file in log packages cache trees; do
+        put "install/$file.sh" "$LIB/install"
+    done
+    install -D -m 0755 install/machine-tree.sh "$STAGE$LIB/install/machine-tree.sh"
     _stage_package
     _stage_share policy.toml policy/data/policy.toml
     _stage_share commands policy/data/commands

@@ -3,11 +3,15 @@
 # (`machine`). Built from the distribution's own packages, kept in the cache.
 
 # apt_sources RELEASE → `deb` lines: the distribution's own archives as this machine's apt is
-# configured, nobody else's; for another release the same archives' suites of that name.
+# configured, nobody else's; for another release the same archives' suites of that name. For another
+# distribution (TREE_ID), that one's archives as far as apt knows them.
 apt_sources() {
     local release=$1 id own
     id=$(. /etc/os-release && echo "$ID")
     own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    if [ "${TREE_ID:-$id}" != "$id" ]; then
+        id=$TREE_ID own=$release
+    fi
     # shellcheck disable=SC2016 # apt's own placeholders
     apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' \
         'Created-By: Packages' |
@@ -56,7 +60,7 @@ read_archives() {
     log=$(mktemp --tmpdir aios-apt.XXXXXX)
     quietly "$log" apt-get update -q
     rm -f "$log"
-    [ -n "$(apt_sources "$1")" ] || die "apt knows no archive of the distribution itself" \
+    [ -n "$(apt_sources "$1")" ] || die "apt knows no archive of ${TREE_ID:-the distribution itself}" \
         "Look at /etc/apt/sources.list and sources.list.d."
 }
 

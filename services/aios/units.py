@@ -63,6 +63,14 @@ class Units:
         )
         return str(state)
 
+    async def status(self, unit: str) -> str:
+        """What it says itself, last."""
+        (path,) = await self._bus.call(*MANAGER, "LoadUnit", "s", unit)
+        (text,) = await self._bus.call(
+            SYSTEMD, path, PROPERTIES, "Get", "ss", f"{SYSTEMD}.Service", "StatusText"
+        )
+        return str(text)
+
     async def states(self, *patterns: str) -> dict[str, str]:
         """ActiveState of each unit that systemd has in mind, by its name."""
         (units,) = await self._bus.call(

@@ -17,6 +17,7 @@ EXPOSURE = {
     "aios-chat.service": 17,
     "aios-console-notify@.service": 12,
     "aios-exec@.service": 33,
+    "aios-machine-tree@.service": 65,
     "aios-machine.service": 24,
     "aios-memory-backup.service": 12,
     "aios-memory.service": 8,

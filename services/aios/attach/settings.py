@@ -38,12 +38,17 @@ def block(access: Access = DEFAULT, *, idmapped: bool = True) -> str:
     return f"{BEGIN}\n{_ALWAYS}{bind}{END}\n"
 
 
+def own(settings: str) -> str:
+    """What is not aios-attach@'s."""
+    return _OLD.sub("", settings)
+
+
 def attach(settings: str, access: Access = DEFAULT, *, idmapped: bool = True) -> str:
     """`settings` with the block at its end."""
-    own = _OLD.sub("", settings)
-    if own and not own.endswith("\n"):
-        own += "\n"
-    return own + block(access, idmapped=idmapped)
+    kept = own(settings)
+    if kept and not kept.endswith("\n"):
+        kept += "\n"
+    return kept + block(access, idmapped=idmapped)
 
 
 def binds(access: Access, *, idmapped: bool) -> list[tuple[str, str]]:

@@ -6,11 +6,14 @@ from aios.interface import Interface
 from aios.machined import Machined
 from aios.machines.about import About
 from aios.machines.base import Bases
+from aios.machines.belongings import Belongings
 from aios.machines.interface import Machine1
 from aios.machines.making import Making
+from aios.machines.moving import Moving
 from aios.machines.names import Names
 from aios.machines.power import Power
 from aios.machines.rights import Rights
+from aios.machines.transfers import Transfers
 from aios.machines.tree import Trees
 from aios.service import Service
 from aios.units import Units
@@ -27,8 +30,13 @@ def main() -> int:
         await power.subscribe()
         trees = Trees(service.hold)
         trees.clean()
-        making = Making(trees, Bases(), units, power, names)
-        return [Machine1(Rights(bus), About(machined, units), power, making)]
+        belongings = Belongings(bus, units)
+        await belongings.settle()
+        making = Making(trees, belongings, Bases(units), units, power, names)
+        moving = Moving(trees, belongings, power, names)
+        transfers = Transfers(trees, belongings, making, power, names, service.hold)
+        about = About(machined, units)
+        return [Machine1(Rights(bus), about, power, making, moving, transfers)]
 
     return service.run(setup)
 

@@ -6,20 +6,32 @@ from aios.interface import Call, Interface
 from aios.machines.about import About
 from aios.machines.base import Tell
 from aios.machines.making import Making
+from aios.machines.moving import Moving
 from aios.machines.power import Power
 from aios.machines.rights import Rights
+from aios.machines.transfers import Transfers
 
 
 class Door(Interface):
     NAME = "org.aios.Machine1"
     PATH = "/org/aios/Machine1"
 
-    def __init__(self, rights: Rights, about: About, power: Power, making: Making) -> None:
+    def __init__(
+        self,
+        rights: Rights,
+        about: About,
+        power: Power,
+        making: Making,
+        moving: Moving,
+        transfers: Transfers,
+    ) -> None:
         super().__init__()
         self._rights = rights
         self._about = about
         self._power = power
         self._making = making
+        self._moving = moving
+        self._transfers = transfers
 
 
 def tell(call: Call) -> Tell:

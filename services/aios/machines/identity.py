@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from aios.machines import inside
+from aios.machines.place import MACHINES
 
 _OWN = (
     "var/lib/dbus/machine-id",
@@ -15,6 +16,13 @@ def machine_id(tree: Path) -> str:
     """Empty for one that has not been started yet."""
     found = inside.read(tree, "etc/machine-id").strip()
     return "" if found == "uninitialized" else found
+
+
+def is_taken(tree: Path) -> bool:
+    """Whether a machine of this host has that machine-id."""
+    own = machine_id(tree)
+    others = (path for path in MACHINES.iterdir() if not path.name.startswith("."))
+    return bool(own) and any(path.is_dir() and machine_id(path) == own for path in others)
 
 
 def forget(tree: Path) -> None:

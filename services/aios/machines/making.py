@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from aios import durable
-from aios.attach import files
-from aios.errors import Busy, Unavailable
-from aios.machines import base, identity, inside, lock, place, tree
+from aios.errors import Busy
+from aios.machines import base, belongings, identity, inside, lock, place, tree
 from aios.machines.base import Bases, Tell
+from aios.machines.belongings import Belongings, put_settings
 from aios.machines.names import Names
 from aios.machines.place import Place
 from aios.machines.power import Power
@@ -29,53 +28,57 @@ class Wanted:
     release: str = ""
     network: str = ""
     private_users: bool = True
+    fresh: bool = True
+    """With an identity of its own, whoever's the tree has."""
 
 
 class Making:
     def __init__(
-        self, trees: Trees, bases: Bases, units: Units, power: Power, names: Names
+        self,
+        trees: Trees,
+        belongings: Belongings,
+        bases: Bases,
+        units: Units,
+        power: Power,
+        names: Names,
     ) -> None:
         self._trees = trees
+        self._belongings = belongings
         self._bases = bases
         self._units = units
         self._power = power
         self._names = names
 
     async def create(self, name: str, wanted: Wanted, tell: Tell) -> None:
+        """Raises Busy where there is one already."""
         if wanted.source:
             await self.clone(wanted.source, name, tell)
             return
         new = free(name)
         distribution, release = base.chosen(wanted.distribution, wanted.release)
         with self._names.taken(name):
-            text, network = await self._settings(wanted)
+            text, network = await self.settings(wanted)
             source = await self._bases.tree(distribution, release, tell)
-            await tell("copying the tree")
-            async with self._trees.made(new.tree) as made:
+            async with self._belongings.noted(new), self._trees.made(new.tree, tell) as made:
+                await tell("copying the tree")
                 await tree.copy(source, made)
                 identity.forget(made)
                 if network is Network.VETH:
                     serve_network(made)
-                await tell("writing to disk")
                 put_settings(new, text)
 
     async def clone(self, source: str, name: str, tell: Tell) -> None:
         old, new = place.existing(source), free(name)
         with self._names.taken(source, name):
-            if await self._power.runs(source):
-                raise Busy(
-                    f"{source} runs: its copy would be of no single moment",
-                    hint=f"aios machine stop {source}; or clone one of its snapshots",
-                )
+            await self._power.require_still(source)
             with lock.exclusive(old.tree):
-                await tell("copying the tree")
-                async with self._trees.made(new.tree) as made:
+                async with self._belongings.noted(new), self._trees.made(new.tree, tell) as made:
+                    await tell("copying the tree")
                     await tree.copy(old.tree, made)
                     identity.forget(made)
-                    await tell("writing to disk")
-                    put_settings(new, files.read(old.settings))
+                    belongings.copy(old, new)
 
-    async def _settings(self, wanted: Wanted) -> tuple[str, Network]:
+    async def settings(self, wanted: Wanted) -> tuple[str, Network]:
         network = Network(wanted.network) if wanted.network else await self._network()
         resolved = await self._units.state(RESOLVED) == "active"
         text = settings(network=network, private_users=wanted.private_users, resolved=resolved)
@@ -90,18 +93,9 @@ class Making:
 def free(name: str) -> Place:
     """Raises Busy where there is one already."""
     new = place.named(name)
-    if new.tree.exists() or new.tree.with_suffix(".raw").exists():
+    if new.tree.exists() or new.image.exists():
         raise Busy(f"there is a machine {name} already", hint="aios machine list")
     return new
-
-
-def put_settings(new: Place, text: str) -> None:
-    """Before the tree is there: whoever starts the machine at once finds them."""
-    try:
-        files.write(new.settings, text)
-        durable.sync(new.settings.parent)
-    except OSError as error:
-        raise Unavailable(f"{new.settings}: {error.strerror}") from error
 
 
 def serve_network(made: Path) -> None:

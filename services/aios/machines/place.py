@@ -26,6 +26,11 @@ class Place:
         return MACHINES / self.name
 
     @property
+    def image(self) -> Path:
+        """A disk image in the tree's stead, which machinectl deals with."""
+        return MACHINES / f"{self.name}.raw"
+
+    @property
     def settings(self) -> Path:
         return NSPAWN / f"{self.name}.nspawn"
 
@@ -55,13 +60,21 @@ def named(name: str) -> Place:
 
 
 def existing(name: str) -> Place:
-    """Raises NoSuchMachine."""
-    if name != HOST and is_machine(name) and Place(name).tree.is_dir():
-        return Place(name)
-    if name != HOST and is_machine(name) and (MACHINES / f"{name}.raw").exists():
+    """One whose tree is a directory. Raises NoSuchMachine."""
+    found = startable(name)
+    if not found.tree.is_dir():
         raise NoSuchMachine(
             f"{name} is a disk image, not a directory", hint="machinectl deals with those"
         )
+    return found
+
+
+def startable(name: str) -> Place:
+    """Raises NoSuchMachine."""
+    if name != HOST and is_machine(name):
+        found = Place(name)
+        if found.tree.is_dir() or found.image.exists():
+            return found
     raise NoSuchMachine(f"no machine {name!r}", hint="aios machine list")
 
 

@@ -6,9 +6,9 @@ import signal
 from typing import Any
 
 from aios.bus import Bus
-from aios.errors import MachineNotRunning, Unavailable
+from aios.errors import Busy, MachineNotRunning, Unavailable
 from aios.machined import MANAGER, NAME, Machined
-from aios.machines.place import Place
+from aios.machines.place import Place, startable
 from aios.units import Units
 
 POWER_OFF = signal.SIGRTMIN + 4
@@ -41,14 +41,24 @@ class Power:
             return True
         return await self._units.state(Place(name).unit) in (*_UP, "deactivating")
 
+    async def require_still(self, name: str) -> None:
+        """Raises Busy while it runs."""
+        if await self.runs(name):
+            raise Busy(
+                f"{name} runs: what it holds would be of no single moment",
+                hint=f"aios machine stop {name}",
+            )
+
     async def start(self, name: str) -> None:
-        """Returns when it has booted (NotifyReady=). Raises Unavailable."""
+        """Returns when it has booted (NotifyReady=). Raises NoSuchMachine, Unavailable."""
+        machine = startable(name)
         if name not in await self._machined.running():
-            await self._units.start(Place(name).unit)
+            await self._units.start(machine.unit)
 
     async def stop(self, name: str, *, force: bool = False) -> None:
-        """Returns when it is gone. Raises MachineNotRunning, Unavailable."""
+        """Returns when it is gone. Raises NoSuchMachine, MachineNotRunning, Unavailable."""
         if not await self.runs(name):
+            startable(name)
             raise MachineNotRunning(f"{name} does not run")
         unit = Place(name).unit
         by_unit = await self._units.state(unit) in (*_UP, "deactivating")
@@ -65,6 +75,7 @@ class Power:
         await self._gone(name)
 
     async def restart(self, name: str) -> None:
+        startable(name)
         if await self.runs(name):
             await self.stop(name)
         await self.start(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from aios.errors import AiosError, Unavailable
 from aios.text import visible
 
-_SAID = 2000
+_LONGEST = 500
 
 
 @contextlib.asynccontextmanager
@@ -32,7 +32,7 @@ async def running(
 
 
 async def ended(process: asyncio.subprocess.Process, what: str) -> None:
-    """Raises Unavailable with what it said last, unless it ended well."""
+    """Raises Unavailable with what it said, unless it ended well."""
     assert process.stderr is not None  # noqa: S101 - `running` made it so
     said = (await process.stderr.read()).decode(errors="replace").strip()
     if status := await process.wait():
@@ -40,10 +40,11 @@ async def ended(process: asyncio.subprocess.Process, what: str) -> None:
 
 
 def failure(what: str, said: str) -> AiosError:
-    last = visible(said[-_SAID:].splitlines()[-1]) if said else ""
+    # What follows the first line follows from it.
+    first = visible(said[:_LONGEST].splitlines()[0]) if said else ""
     if "No space left on device" in said or "Disk quota exceeded" in said:
         return Unavailable(f"{what}: the disk is full", hint="df -h /var/lib/machines")
-    return Unavailable(f"{what}: {last}")
+    return Unavailable(f"{what}: {first}")
 
 
 async def run(argv: Sequence[str | Path], what: str) -> None:

@@ -9,6 +9,7 @@ from aios import durable
 from aios.errors import AiosError, Busy
 from aios.journal import log
 from aios.machines import place, process
+from aios.machines.base import Tell
 
 Hold = Callable[[], contextlib.AbstractContextManager[None]]
 
@@ -26,29 +27,31 @@ class Trees:
             self._remove(path)
 
     @contextlib.asynccontextmanager
-    async def made(self, target: Path) -> AsyncIterator[Path]:
+    async def made(self, target: Path, tell: Tell) -> AsyncIterator[Path]:
         """Where a tree is made that becomes `target`, whole and on disk, if nothing is raised.
         Raises Busy where there is one by then."""
         new = place.new()
         try:
             yield new
+            await tell("writing to disk")
             await synchronize(new)
             put(new, target)
         except BaseException:
             self._remove(new)
             raise
 
-    def discard(self, tree: Path) -> None:
-        """No machine any more when this returns; what it held goes while nobody waits."""
+    def discard(self, tree: Path) -> "asyncio.Task[None]":
+        """No machine any more when this returns; what it held when the task ends, whoever waits."""
         gone = place.gone()
         tree.rename(gone)
         durable.sync(tree.parent)
-        self._remove(gone)
+        return self._remove(gone)
 
-    def _remove(self, path: Path) -> None:
+    def _remove(self, path: Path) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(self._rm(path))
         self._removing.add(task)
         task.add_done_callback(self._removing.discard)
+        return task
 
     async def _rm(self, path: Path) -> None:
         with self._hold():
