@@ -16,12 +16,10 @@ _NEEDED = {
     "python3": (("usr/bin/python3",), "the aios client and the prompt do not work there"),
     "bash": (("usr/bin/bash", "bin/bash"), "commands are run by it"),
     "systemd": (
-        ("usr/bin/systemd-stdio-bridge", "bin/systemd-stdio-bridge"),
-        "exec has no way into it",
+        ("usr/lib/systemd/systemd", "lib/systemd/systemd"),
+        "it does not boot, and no command can be started",
     ),
-    "dbus": (("usr/bin/dbus-daemon", "usr/bin/dbus-broker"), "commands cannot be started"),
 }
-_PACKAGES = {"systemd": "systemd, at least 209"}
 
 
 class About:
