@@ -11,6 +11,7 @@ from aios.client.doctor import examine, host
 from aios.client.doctor.report import Level, Report
 from aios.client.doctor.tools import Unseen
 from aios.client.terminal import Terminal, print_error
+from aios.client.varlink import ERROR_PREFIX, ClientError
 
 FOUND, BLIND = 1, 2
 EPILOG = """\
@@ -34,7 +35,11 @@ def main(name: str, arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object")
     parser.add_argument("-m", "--machine", default="", help="of the machines, only this one")
     given = parser.parse_args(arguments)
-    place.require_host("the installation", "There: aios doctor")
+    if place.in_machine():
+        raise ClientError(
+            ERROR_PREFIX + "NotAuthorized", "the installation is on the host", "There: aios doctor",
+            BLIND,
+        )  # fmt: skip
     try:
         found = examine.examine(host.look(given.machine))
     except Unseen as error:

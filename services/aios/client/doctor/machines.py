@@ -32,10 +32,11 @@ def check(host: Host, machine: str) -> Report:
             )  # fmt: skip
         return report
     _settings(report, machine)
+    _lacks(report, machine)
     if host.root:
         _inside(report, machine, host.leaders[machine])
     else:
-        report.unseen.append(f"what is mounted in {machine}, and its users, root can see")
+        report.unseen.append(f"what is mounted in {machine}, root can see")
     if host.unit(f"aios-exec@{machine}.socket").get("ActiveState") != "active":
         report.fault(
             f"aios-exec@{machine}.socket", f"does not listen: nothing can be run in {machine}",
@@ -80,19 +81,25 @@ def _inside(report: Report, machine: str, leader: int) -> None:
     for ours, path in binds:
         if path not in gone:
             _current(report, machine, Path(ours), proc / "root" / path[1:])
+
+
+def _lacks(report: Report, machine: str) -> None:
+    """By aios-machine's word, which may look and follows no link in there."""
+    try:
+        with place.connect("machines", SECONDS) as connection:
+            about = connection.call(f"{place.MACHINE}.Get", {"name": machine})["machine"]
+    except ClientError as error:
+        answers.told(report, "aios-machine.service", error, "no machine is made or started")
+        return
     shell = f"machinectl shell root@{machine}"
-    if not _has_user(proc / "root/etc/passwd"):
-        report.fault(
-            machine, f"has no user {USER}: commands that only read are refused there",
-            f"{shell} /usr/sbin/useradd --uid 1000 --user-group --create-home --shell /bin/bash"
-            f" {USER}",
-        )  # fmt: skip
-    if not any((proc / "root" / path).is_symlink() or (proc / "root" / path).exists()
-               for path in ("usr/bin/python3", "usr/local/bin/python3")):  # fmt: skip
-        report.fault(
-            machine, "has no python3: no prompt and no aigpt there",
-            f"install it: {shell} /usr/bin/apt-get install -y python3 (or pacman -S python)",
-        )  # fmt: skip
+    for one in about["missing"]:
+        mend = f"{shell} /usr/bin/apt-get install -y {one['what']} (or its pacman, dnf)"
+        if one["what"] == f"user {USER}":
+            mend = (
+                f"{shell} /usr/sbin/useradd --uid 1000 --user-group --create-home"
+                f" --shell /bin/bash {USER}"
+            )
+        report.fault(f"{machine} {one['what']}", f"is not there: {one['why']}", mend)
 
 
 def _current(report: Report, machine: str, ours: Path, theirs: Path) -> None:
@@ -107,14 +114,6 @@ def _current(report: Report, machine: str, ours: Path, theirs: Path) -> None:
             machine, f"has an older {ours} than the host",
             f"systemctl restart systemd-nspawn@{machine}",
         )  # fmt: skip
-
-
-def _has_user(passwd: Path) -> bool:
-    try:
-        lines = passwd.read_text(errors="replace").splitlines()
-    except OSError:
-        return False
-    return any(line.startswith(f"{USER}:") for line in lines)
 
 
 def _answers(report: Report, machine: str) -> None:

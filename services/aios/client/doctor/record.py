@@ -123,4 +123,4 @@ def _whole(report: Report, host: Host) -> None:
             )  # fmt: skip
     count = sum(one.count for one in reports)
     sealed = ", sealed" if verify.sealed() else ""
-    report.summary = f"persistent, no limits{sealed}; the latest {count} records are whole"
+    report.summary = f"kept{sealed}; the latest {count} records are whole"
