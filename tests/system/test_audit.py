@@ -1,5 +1,6 @@
 """The record: whole, readable, chained, and nobody else's to write."""
 
+import re
 from typing import Any
 
 import pytest
@@ -89,6 +90,7 @@ def test_a_line_for_people_and_the_bytes_for_machines(sandbox: Sandbox) -> None:
     assert len(lines) == 5
     assert all("\\u202e\\x1b[2K'\\necho" in line and "\x1b" not in line for line in lines)
     assert all(len(line) < 400 for line in lines)
+    assert re.match(r"Finished with status 0 in [\d.]+ s \(CPU [\d.]+ s.*\) on aios: ", lines[-1])
     explained = sandbox.sh(f"journalctl -x AIOS_ID={said.details['id']} -o short")
     assert "A command finished on aios with status 0" in explained
     for record in chain(sandbox, said.details["id"]):

@@ -250,7 +250,8 @@ class Audit:
         took = f" in {result.duration_usec / 1e6:.3f} s" if result.duration_usec else ""
         self._write(
             job, "finished", MessageId.FINISHED, journal.LOG_INFO,
-            f"{said}{took} on {job.machine}", **_figures(result), BYTES_OUT=bytes_out,
+            f"{said}{took}{_used(result)} on {job.machine}", **_figures(result),
+            BYTES_OUT=bytes_out,
         )  # fmt: skip
 
     def failed(self, job: Job, why: str, ended: Ended | None = None) -> None:
@@ -270,6 +271,15 @@ class Audit:
     async def events(self, job: Job) -> set[str]:
         """What the journal has of a job."""
         return await asyncio.to_thread(_events, self._machine, job.id)
+
+
+def _used(result: Result) -> str:
+    """For the line; what is not known is not said."""
+    cpu, memory = result.cpu_usec, result.memory_peak
+    used = ["" if cpu is None else f"CPU {cpu / 1e6:.3f} s",
+            "" if memory is None else f"memory {memory / 2**20:.1f} MiB"]  # fmt: skip
+    said = ", ".join(filter(None, used))
+    return f" ({said})" if said else ""
 
 
 def _figures(result: Result) -> dict[str, Any]:
