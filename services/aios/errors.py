@@ -70,6 +70,10 @@ class Busy(AiosError):
     pass
 
 
+class NoSpace(AiosError):
+    """The disk is full, or would be."""
+
+
 class ProfileNotEnforced(AiosError):
     """The kernel or systemd did not put the confinement into force, so nothing ran."""
 

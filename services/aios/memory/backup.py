@@ -17,6 +17,7 @@ from aios.errors import NotFound, Unavailable
 
 KEEP = 7
 _NAME = "memory-*.db"
+_OF_SNAPSHOTS = "snapshot-*.db"
 _PROBLEMS = 10
 
 
@@ -27,6 +28,11 @@ def directory_of(database: Path) -> Path:
 def every(directory: Path) -> list[Path]:
     """The newest first. Raises OSError."""
     return sorted(directory.glob(_NAME), reverse=True)
+
+
+def of_snapshots(directory: Path) -> list[Path]:
+    """Those that belong to machines' snapshots, which say when they go."""
+    return sorted(directory.glob(_OF_SNAPSHOTS), reverse=True)
 
 
 def aside(directory: Path) -> list[Path]:
@@ -52,13 +58,15 @@ def check(connection: sqlite3.Connection) -> list[str]:
     return [] if found == ["ok"] else found
 
 
-def make(source: sqlite3.Connection, directory: Path, *, keep: int = KEEP) -> Path:
-    """A copy on disk; the oldest beyond `keep` are removed. Raises Unavailable for a damaged
-    database, sqlite3.Error, OSError."""
+def make(
+    source: sqlite3.Connection, directory: Path, *, keep: int = KEEP, snapshot: str = ""
+) -> Path:
+    """A copy on disk; the oldest beyond `keep` are removed. snapshot: that it belongs to. Raises
+    Unavailable for a damaged database, sqlite3.Error, OSError."""
     durable.directory(directory)
     for left in directory.glob(".*.new*"):
         left.unlink()
-    path = directory / f"memory-{_now()}.db"
+    path = directory / (f"snapshot-{snapshot}.db" if snapshot else f"memory-{_now()}.db")
     new = directory / f".{path.name}.new"
     with closing(sqlite3.connect(new, isolation_level=None)) as copy:
         source.backup(copy)
@@ -74,6 +82,14 @@ def make(source: sqlite3.Connection, directory: Path, *, keep: int = KEEP) -> Pa
     return path
 
 
+def remove(directory: Path, snapshot: str) -> None:
+    """No error where there is none."""
+    path = directory / f"snapshot-{snapshot}.db"
+    if path.exists():
+        path.unlink()
+        durable.sync(directory)
+
+
 def put(new: Path, path: Path) -> None:
     """Under its name, on disk."""
     with new.open("rb+") as file:
@@ -85,7 +101,8 @@ def put(new: Path, path: Path) -> None:
 def restore(database: Path, directory: Path, name: str = "") -> Path:
     """Puts a backup (`name`, else the newest) in the place of a database that nobody here has
     open. Raises NotFound, Unavailable for a damaged backup, OSError."""
-    found = [path for path in every(directory) if name in ("", path.name)]
+    named = [*every(directory), *of_snapshots(directory)] if name else every(directory)
+    found = [path for path in named if name in ("", path.name)]
     if not found:
         raise NotFound(
             f"no backup {name}" if name else f"no backup in {directory}",

@@ -108,17 +108,22 @@ class Database:
         await self.write(schema.version)
         self._opened = True
 
-    async def backup(self) -> Path:
-        """A new backup's file."""
+    async def backup(self, snapshot: str = "") -> Path:
+        """A new backup's file; snapshot: the machine's snapshot that it belongs to."""
         await self.read(schema.version)
         with self._told():
             # A thread and a connection of its own: it takes long, and searches do not wait.
             async with self._copying:
-                return await asyncio.to_thread(self._backup)
+                return await asyncio.to_thread(self._backup, snapshot)
 
-    def _backup(self) -> Path:
+    def _backup(self, snapshot: str) -> Path:
         with closing(schema.connect(self.path, read_only=True)) as source:
-            return backup.make(source, self.backups, keep=self._keep)
+            return backup.make(source, self.backups, keep=self._keep, snapshot=snapshot)
+
+    async def remove_backup(self, snapshot: str) -> None:
+        with self._told():
+            async with self._copying:
+                await asyncio.to_thread(backup.remove, self.backups, snapshot)
 
     async def forget(self, wanted: forget.Filter) -> tuple[forget.Found, int, list[str]]:
         """What it was, how many backups were written anew for it, and where it can still be.

@@ -124,7 +124,7 @@ def forget(connection: sqlite3.Connection, wanted: Filter) -> Found:
 def in_backups(backups: Path, wanted: Filter) -> tuple[int, list[str]]:
     """How many backups were written anew, and files that can still hold what is forgotten."""
     rewritten, left = 0, []
-    for path in backup.every(backups) if backups.is_dir() else []:
+    for path in [*backup.every(backups), *backup.of_snapshots(backups)]:
         try:
             rewritten += _forget_in(path, wanted)
         except sqlite3.DatabaseError as error:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aios.errors import AiosError, InvalidOption, NotAuthorized
+from aios.ids import is_id
 from aios.interface import Call
 from aios.memory import forget, stats, transfer
 from aios.memory.door import Door
@@ -54,6 +55,14 @@ class Keeping(Door):
         await self._administrator(call, "a backup")
         return str(await self._database.backup())
 
+    async def BackupFor(self, call: Call, snapshot: str) -> str:
+        await self._administrator(call, "a backup")
+        return str(await self._database.backup(_snapshot(snapshot)))
+
+    async def RemoveBackup(self, call: Call, snapshot: str) -> None:
+        await self._administrator(call, "removing a backup")
+        await self._database.remove_backup(_snapshot(snapshot))
+
     async def ListBackups(self, call: Call) -> list[dict[str, Any]]:
         await self._administrator(call, "the list of backups")
         return await asyncio.to_thread(stats.backups, self._database.backups)
@@ -91,6 +100,12 @@ class Keeping(Door):
             return counted
 
         return await self._database.write(take)
+
+
+def _snapshot(snapshot: str) -> str:
+    if not is_id(snapshot):
+        raise InvalidOption(f"{snapshot!r} is no snapshot's id")
+    return snapshot
 
 
 def _whose(given: Options, person: Person) -> tuple[str | None, int | None]:

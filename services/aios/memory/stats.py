@@ -32,8 +32,8 @@ def files(database: Path, directory: Path) -> dict[str, Any]:
 
 
 def backups(directory: Path) -> list[dict[str, Any]]:
-    """The newest first."""
-    found = backup.every(directory) if directory.is_dir() else []
+    """The newest first; those of snapshots after the others."""
+    found = [*backup.every(directory), *backup.of_snapshots(directory)]
     return [
         {
             "name": path.name,

@@ -121,3 +121,28 @@ async def test_a_machine_that_sees_nothing(path: Path, tmp_path: Path) -> None:
     with pytest.raises(NotAuthorized, match="machine aios does not see the memory"):
         await memory.List(AI, {})
     assert await memory.List(OTHER, {})
+
+
+async def test_a_backup_of_a_snapshot_stays_and_forgets(memory: Memory, path: Path) -> None:
+    made = new_id()
+    await memory.Create(ROOT, "tea at four", {})
+    kept = Path(await memory.BackupFor(ROOT, made))
+    for _ in range(9):
+        await memory.Backup(ROOT)
+    names = [one["name"] for one in await memory.ListBackups(ROOT)]
+    assert names[-1] == kept.name == f"snapshot-{made}.db"
+    assert len(names) == 8
+    await memory.Create(ROOT, "coffee", {})
+    # The newest is what a restore takes unless it is told otherwise.
+    assert await memory.Restore(ROOT, "") != str(kept)
+    assert await memory.Restore(ROOT, kept.name) == str(kept)
+    assert (await memory.Forget(ROOT, {"query": "tea"}))["backups"] == 8
+    assert b"tea at four" not in kept.read_bytes()
+    for _ in range(2):
+        await memory.RemoveBackup(ROOT, made)
+    assert not kept.exists()
+    for wrong in ("", "../x", f"{made}/.."):
+        with pytest.raises(InvalidOption):
+            await memory.BackupFor(ROOT, wrong)
+    with pytest.raises(NotAuthorized):
+        await memory.BackupFor(AI, made)
