@@ -55,6 +55,13 @@ class Units:
         with contextlib.suppress(Unavailable):
             await self._bus.call(*MANAGER, "ResetFailedUnit", "s", unit)
 
+    async def freeze(self, unit: str) -> None:
+        """None of its processes goes on when this returns."""
+        await self._bus.call(*MANAGER, "FreezeUnit", "s", unit)
+
+    async def thaw(self, unit: str) -> None:
+        await self._bus.call(*MANAGER, "ThawUnit", "s", unit)
+
     async def state(self, unit: str) -> str:
         """Its ActiveState."""
         (path,) = await self._bus.call(*MANAGER, "LoadUnit", "s", unit)

@@ -1,7 +1,7 @@
 """What belongs to a machine outside of its tree. It goes where the tree is gone, whatever was
 killed in between: a name is noted on disk before something is done that makes or takes its tree.
 
-Not all goes: what proves that exec's record is whole (head and anchors of the name's chain), and
+Not all goes: snapshots of a machine, of which it can be made again; what proves that exec's record is whole (head and anchors of the name's chain), and
 history rows that the memory has not taken yet. A later machine of that name goes on with both.
 """
 
@@ -21,6 +21,7 @@ from aios.errors import AiosError
 from aios.ids import is_machine
 from aios.machines.place import Place
 from aios.record import anchors
+from aios.snapshots.store import Store
 from aios.units import Units
 
 STATE = Path("/var/lib/aios/machine")
@@ -98,6 +99,7 @@ class Belongings:
     async def _hand_over(self, old: Place, new: Place) -> None:
         """What is the machine's own, whatever it is called. The record of its commands stays under
         the name that they ran under, and so do rows on their way to the memory."""
+        Store().rename(old.name, new.name)
         if await self._units.enabled(old.unit):
             await self._units.enable(new.unit)
         await self._units.stop(f"aios-exec@{old.name}.service")

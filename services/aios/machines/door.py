@@ -7,9 +7,12 @@ from aios.machines.about import About
 from aios.machines.base import Tell
 from aios.machines.making import Making
 from aios.machines.moving import Moving
+from aios.machines.names import Names
 from aios.machines.power import Power
 from aios.machines.rights import Rights
 from aios.machines.transfers import Transfers
+from aios.snapshots.restores import Restores
+from aios.snapshots.snapshots import Snapshots
 
 
 class Door(Interface):
@@ -24,6 +27,9 @@ class Door(Interface):
         making: Making,
         moving: Moving,
         transfers: Transfers,
+        names: Names,
+        snapshots: Snapshots,
+        restores: Restores,
     ) -> None:
         super().__init__()
         self._rights = rights
@@ -32,6 +38,9 @@ class Door(Interface):
         self._making = making
         self._moving = moving
         self._transfers = transfers
+        self._names = names
+        self._snapshots = snapshots
+        self._restores = restores
 
 
 def tell(call: Call) -> Tell:

@@ -7,7 +7,8 @@ import structlog
 from aios.errors import InvalidOption
 from aios.interface import Call
 from aios.machines.archive import Compression
-from aios.machines.door import Door, tell
+from aios.machines.door import tell
+from aios.machines.keeping import Keeping
 from aios.machines.making import Wanted
 from aios.machines.mentions import mentions
 from aios.machines.settings import Network
@@ -17,7 +18,7 @@ _SETTINGS: dict[str, type] = {"network": str, "private_users": bool}
 log = structlog.get_logger()
 
 
-class Machine1(Door):
+class Machine1(Keeping):
     async def List(self, call: Call) -> list[dict[str, Any]]:
         self._rights.look(call.caller)
         return await self._about.every()

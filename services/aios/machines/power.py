@@ -74,6 +74,15 @@ class Power:
             await self._machined.signal(name, POWER_OFF)
         await self._gone(name)
 
+    async def freeze(self, name: str) -> None:
+        """All of it waits where it is. Raises Unavailable."""
+        await self._units.freeze(await self._machined.unit(name))
+
+    async def thaw(self, name: str) -> None:
+        """No error where there is nothing to thaw."""
+        if name in await self._machined.running():
+            await self._units.thaw(await self._machined.unit(name))
+
     async def restart(self, name: str) -> None:
         startable(name)
         if await self.runs(name):

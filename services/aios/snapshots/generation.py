@@ -64,10 +64,12 @@ def write(generation: Generation, directory: Path) -> None:
 
 
 def read(directory: Path) -> Generation:
-    """Raises OSError, and ValueError for a file that is none."""
+    """Its machine is the one that it is kept for by now. Raises OSError, and ValueError for a file
+    that is none."""
     told = json.loads((directory / FILE).read_text())
     try:
-        return Generation(**{**told, "method": Method(told["method"]),
+        return Generation(**{**told, "machine": directory.parent.name,
+                             "method": Method(told["method"]),
                              "moment": Moment(told["moment"])})  # fmt: skip
     except (TypeError, KeyError) as error:
         raise ValueError(str(error)) from error

@@ -2,7 +2,7 @@
 it was not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aios.snapshots import generation, restoring, work
@@ -21,7 +21,7 @@ class Left:
 def left(store: Store) -> Iterator[Left]:
     for machine in store.machines_known():
         for directory in store.unfinished(machine):
-            found = work.read(directory) or Work(machine)
+            found = replace(work.read(directory) or Work(machine), machine=machine)
             restore = directory.suffix == ".restoring"
             complete = restore and (directory / generation.FILE).exists()
             yield Left(

@@ -148,14 +148,19 @@ class Snapshots:
         if taking.work.thaw or taking.work.start:
             taking.note(thaw=False, start=False)
 
-    async def remove(self, machine: str, snapshots: list[str]) -> list[str]:
+    async def remove(
+        self, machine: str, snapshots: list[str], *, dry_run: bool = False
+    ) -> list[str]:
         """All or, where one of them is not there, none."""
         paths = [self._store.find(machine, one) for one in dict.fromkeys(snapshots) if one]
         with self._store.locked(machine):
-            self._set_aside(paths)
+            if not dry_run:
+                self._set_aside(paths)
         return [path.name for path in paths]
 
-    async def prune(self, machine: str, name: str, keep: int, *, dry_run: bool) -> list[str]:
+    async def prune(
+        self, machine: str, name: str, keep: int, *, dry_run: bool = False
+    ) -> list[str]:
         with self._store.locked(machine):
             paths = self._beyond(machine, name, keep)
             if not dry_run:

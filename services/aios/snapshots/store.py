@@ -128,6 +128,16 @@ class Store:
         finally:
             os.close(descriptor)
 
+    def rename(self, old: str, new: str) -> None:
+        """Those of a machine go with its name; again, where it was cut short. Raises OSError."""
+        for top in self.directories:
+            for path in _entries(top / old):
+                target = durable.directory(top / new) / path.name
+                if path.name != _LOCK and not target.exists():
+                    path.rename(target)
+            if (top / new).is_dir():
+                durable.sync(top / new)
+
     def set_aside(self, path: Path) -> Path:
         """A generation that is none any more; what is left is to remove it."""
         gone = path.with_name(f".{path.name}.gone")

@@ -141,6 +141,20 @@ async def test_what_is_no_machine(place: Place, tmp_path: Path) -> None:
             await made.take("aios", wanted, place.tell)
 
 
+async def test_they_go_with_the_machines_name(place: Place) -> None:
+    made = place.snapshots()
+    taken = await made.take("aios", Wanted(), place.tell)
+    place.tree.rename(place.tree.with_name("other"))
+    for _ in range(2):
+        place.store().rename("aios", "other")
+    assert await made.listed("aios") == []
+    (one,) = await made.listed("")
+    assert (one["id"], one["machine"]) == (taken["id"], "other")
+    assert await made.verify("other", "", place.tell) == []
+    await made.restore("other", Again(), place.tell)
+    assert {one["machine"] for one in await made.listed("other")} == {"other"}
+
+
 async def test_one_at_a_time(place: Place) -> None:
     made = place.snapshots()
     with place.store().locked("aios"), pytest.raises(Busy, match="under way"):
@@ -200,7 +214,8 @@ def test_retention() -> None:
 
 
 def test_a_generation_is_what_was_written(tmp_path: Path) -> None:
-    made = Generation("x", "aios", taking.now(), Method.MOVED, Moment.FROZEN, subvolumes={".": 3})
+    name = tmp_path.parent.name
+    made = Generation("x", name, taking.now(), Method.MOVED, Moment.FROZEN, subvolumes={".": 3})
     generation.write(made, tmp_path)
     assert generation.read(tmp_path) == made
     for broken in ("", "{}", '{"method": "x", "moment": "y"}', '{"id": 1'):
