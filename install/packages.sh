@@ -51,10 +51,10 @@ packages_for() {
     machine-fedora)
         echo systemd dbus-broker passwd sudo python3 bash dnf iproute iputils procps-ng less
         ;;
-    test-debian) echo systemd python3-venv python3-systemd shellcheck ;;
+    test-debian) echo systemd python3-venv python3-systemd shellcheck btrfs-progs ;;
     vm-debian) echo qemu-system-x86 e2fsprogs ;;
-    test-arch) echo python python-systemd shellcheck ;;
-    test-fedora) echo python3 python3-systemd ShellCheck ;;
+    test-arch) echo python python-systemd shellcheck btrfs-progs ;;
+    test-fedora) echo python3 python3-systemd ShellCheck btrfs-progs ;;
     vm-arch) echo qemu-system-x86 e2fsprogs ;;
     vm-fedora) echo qemu-system-x86-core e2fsprogs ;;
     esac

@@ -1,8 +1,9 @@
 """What belongs to a machine outside of its tree. It goes where the tree is gone, whatever was
 killed in between: a name is noted on disk before something is done that makes or takes its tree.
 
-Not all goes: snapshots of a machine, of which it can be made again; what proves that exec's record is whole (head and anchors of the name's chain), and
-history rows that the memory has not taken yet. A later machine of that name goes on with both.
+Not all goes: snapshots, of which the machine can be made again; what proves that exec's record is
+whole (head and anchors of the name's chain), and history rows that the memory has not taken yet. A
+later machine of that name goes on with them.
 """
 
 import contextlib

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import structlog
+
 from aios.errors import InvalidOption
 from aios.interface import Call
 from aios.machines.door import Door, tell
 from aios.options import STRINGS, Options
 from aios.snapshots.restores import Again
 from aios.snapshots.snapshots import Wanted
+
+log = structlog.get_logger()
 
 
 class Keeping(Door):
@@ -20,7 +24,7 @@ class Keeping(Door):
         wanted = Wanted(
             name=given.get_str("name"),
             note=given.get_str("note"),
-            keep=given.get_int("keep", 0),
+            keep=given.get_int("keep", 1, low=1) if "keep" in given else 0,
             stop=given.get_bool("stop"),
             freeze=given.get_bool("freeze"),
             memory=given.get_bool("memory", default=True),
@@ -31,7 +35,9 @@ class Keeping(Door):
         with self._names.taken(name):
             if given.get_bool("dry_run"):
                 return await self._snapshots.plan(name, wanted)
-            return await self._snapshots.take(name, wanted, tell(call))
+            taken = await self._snapshots.take(name, wanted, tell(call))
+        log.info("snapshot taken", machine=name, snapshot=taken["id"], by=call.caller.user)
+        return taken
 
     async def ListSnapshots(self, call: Call, name: str) -> list[dict[str, Any]]:
         self._rights.look(call.caller)
@@ -59,7 +65,9 @@ class Keeping(Door):
         with self._names.taken(name):
             if given.get_bool("dry_run"):
                 return await self._restores.plan(name, again)
-            return await self._restores.restore(name, again, tell(call))
+            done = await self._restores.restore(name, again, tell(call))
+        log.info("restored", machine=name, snapshot=done["restored"], by=call.caller.user)
+        return done
 
     async def RemoveSnapshots(self, call: Call, name: str, options: dict[str, Any]) -> list[str]:
         given = Options(options, {"ids": STRINGS, "name": str, "keep": int, "dry_run": bool})
@@ -70,6 +78,10 @@ class Keeping(Door):
         dry_run = given.get_bool("dry_run")
         with self._names.taken(name):
             if ids is not None:
-                return await self._snapshots.remove(name, ids, dry_run=dry_run)
-            label, keep = given.get_str("name"), given.get_int("keep", 0)
-            return await self._snapshots.prune(name, label, keep, dry_run=dry_run)
+                removed = await self._snapshots.remove(name, ids, dry_run=dry_run)
+            else:
+                label, keep = given.get_str("name"), given.get_int("keep", 0)
+                removed = await self._snapshots.prune(name, label, keep, dry_run=dry_run)
+        if removed and not dry_run:
+            log.info("snapshots removed", machine=name, snapshots=removed, by=call.caller.user)
+        return removed
