@@ -2,16 +2,13 @@
 
 from typing import Any
 
-import structlog
-
 from aios.errors import InvalidOption
 from aios.interface import Call
+from aios.journal import log
 from aios.machines.door import Door, tell
 from aios.options import STRINGS, Options
 from aios.snapshots.restores import Again
 from aios.snapshots.snapshots import Wanted
-
-log = structlog.get_logger()
 
 
 class Keeping(Door):

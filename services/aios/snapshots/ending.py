@@ -7,16 +7,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-import structlog
-
 from aios.errors import AiosError
+from aios.journal import log
 from aios.snapshots import generation, recovery, restoring
 from aios.snapshots.generation import Generation
 from aios.snapshots.recovery import Left
 from aios.snapshots.store import Store
 from aios.snapshots.work import Work
 
-log = structlog.get_logger()
 Hold = Callable[[], contextlib.AbstractContextManager[None]]
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 """The memory: a method's name and its parameters."""
