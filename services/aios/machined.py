@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aios.bus import PROPERTIES, Bus
 from aios.errors import Unavailable
+from aios.ids import is_machine
 
 NAME = "org.freedesktop.machine1"
 MANAGER = (NAME, "/org/freedesktop/machine1", f"{NAME}.Manager")
@@ -32,7 +33,12 @@ class Machined:
             Image(name, kind, read_only, _known(created), _known(size))
             for name, kind, read_only, created, _changed, size, _path in listed
         )
-        return {image.name: image for image in found if not image.name.startswith(".")}
+        # Others are no machine's name: hidden, or lost+found where the file system is its own.
+        return {
+            image.name: image
+            for image in found
+            if is_machine(image.name) and not image.name.startswith(".")
+        }
 
     async def names(self) -> list[str]:
         return list(await self.images())

@@ -301,7 +301,7 @@ def test_a_full_disk(
         assert whole(sandbox) in ({before, "one"} if restores else {before})
         if asked.returncode:
             assert "Traceback" not in complaint
-            assert "full" in complaint or "No space" in complaint, complaint
+            assert "full" in complaint or "not enough room" in complaint, complaint
         sandbox.sh(f"rm {MACHINES}/.#full")
         sandbox.run(["systemctl", "restart", UNIT])
         assert "first" in {one["name"] for one in snapshots(sandbox, "little")}
