@@ -18,7 +18,7 @@ EXPOSURE = {
     "aios-console-notify@.service": 12,
     "aios-exec@.service": 33,
     "aios-machine-tree@.service": 65,
-    "aios-machine.service": 24,
+    "aios-machine.service": 25,
     "aios-memory-backup.service": 12,
     "aios-memory.service": 8,
     "aios-policy.service": 8,
