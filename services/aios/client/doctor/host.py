@@ -9,7 +9,7 @@ from aios.attach.settings import NSPAWN
 from aios.client import machines, place
 from aios.client.doctor import tools
 from aios.client.varlink import ERROR_PREFIX, ClientError
-from aios.ids import HOST
+from aios.ids import HOST, is_machine
 
 SERVICES = ("aios-chat", "aios-policy", "aios-memory", "aios-machine")
 SOCKETS = (*(f"{name}.socket" for name in SERVICES), "aios-exec@.host.socket", "aios-aigpt.socket")
@@ -51,12 +51,14 @@ def look(machine: str = "") -> Host:
         for path in Path(machines.RUNNING).glob("*")
         if ":" not in path.name and (leader := _nspawn_leader(path))
     }
-    names = sorted({
+    told = {
         *running,
         *(path.stem for path in NSPAWN.glob("*.nspawn")),
         *(path.stem.removeprefix(_UNIT) for path in WANTS.glob(f"{_UNIT}*.service")),
-        *(path.stem for path in Path(place.RUNTIME, "exec").glob("*.sock") if path.stem != HOST),
-    })  # fmt: skip
+        *(path.stem for path in Path(place.RUNTIME, "exec").glob("*.sock")),
+    }
+    # A file may have any name.
+    names = sorted(name for name in told if is_machine(name) and name != HOST)
     if machine:
         if machine not in (*names, HOST):
             raise ClientError(
