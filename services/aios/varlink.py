@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from aios import __version__
 from aios.caller import Caller
 from aios.channel import Channel, close_all
+from aios.connections import TOO_MANY, Connections
 from aios.contract import Method
 from aios.errors import AiosError, NotFound, fault
 from aios.interface import Call, Interface
@@ -129,6 +130,7 @@ class VarlinkServer:
         self.busy = busy
         self.refusal = refusal
         self.tasks: set[asyncio.Task[None]] = set()
+        self.connections = Connections()
         self._sockets: list[socket.socket] = []
 
     async def listen(self, sockets: list[socket.socket]) -> None:
@@ -151,7 +153,8 @@ class VarlinkServer:
                 loop.remove_reader(listening)
                 loop.call_later(ACCEPT_AGAIN_SECONDS, self._resume, listening)
                 return
-            task = asyncio.get_running_loop().create_task(Connection(self, connection).serve())
+            peer = Connection(self, connection)
+            task = asyncio.get_running_loop().create_task(peer.serve())
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
@@ -216,7 +219,18 @@ class Connection:
             raise
         await self._channel.send(data, descriptors)
 
+    @property
+    def idle(self) -> bool:
+        return self._work is None
+
+    def close(self) -> None:
+        self._channel.close()
+
     async def serve(self) -> None:
+        uid = self._peer[1]
+        if not self._server.connections.add(self, uid):
+            await self._refuse(TOO_MANY)
+            return
         try:
             # Until its first call the peer is on its way: leaving now would drop the call.
             with self._server.busy():
@@ -231,14 +245,23 @@ class Connection:
                     return
                 with self._server.busy():
                     alive = await self._answer(message, caller)
+                self._server.connections.used(self, uid)
         except AiosError as error:
             log.warning("connection refused", reason=error.message)
+            await self._refuse(error)
         except TimeoutError:
             pass  # it never called
         except ConnectionError:
             pass  # it went, and its call was cancelled
         finally:
+            self._server.connections.remove(self, uid)
             self._channel.close()
+
+    async def _refuse(self, error: AiosError) -> None:
+        """Whatever it may ask for."""
+        with contextlib.suppress(ConnectionError):
+            await self._send(error_reply(error), [])
+        self._channel.close()
 
     async def _answer(self, message: bytes, caller: Caller) -> bool:
         """Answers one call; False when the connection is over."""

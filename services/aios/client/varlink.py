@@ -127,6 +127,7 @@ class Connection:
         except TimeoutError as error:
             raise self._silent() from error
         except OSError as error:
+            self.pull()  # what it said before it closed
             raise Disconnected(self.path) from error
 
     def _silent(self) -> ClientError:

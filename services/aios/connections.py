@@ -1,0 +1,58 @@
+"""How many connections each peer may have: nobody's are so many that others find none left.
+
+A person has one share, and a machine, whose users are 65,536 at its root's choice, has one as well.
+Who has too many loses the one that was silent for longest: who kept it to ask again connects anew.
+"""
+
+from typing import Protocol
+
+from aios.errors import Busy
+
+MAX_CONNECTIONS = 512
+"""Of one peer. What exec may have running and waiting for one person is less."""
+TOO_MANY = Busy("all your connections to this service are in use", hint="end some, and ask again")
+_MACHINE_BITS = 16
+"""Where machines have users of their own, each has 2^16 of them (systemd-nspawn(1))."""
+
+
+class Connection(Protocol):
+    @property
+    def idle(self) -> bool:
+        """It has no call in progress."""
+
+    def close(self) -> None: ...
+
+
+class Connections:
+    def __init__(self) -> None:
+        self._of: dict[tuple[bool, int], dict[Connection, None]] = {}
+        """By owner; the one that was used last is the last."""
+
+    def add(self, connection: Connection, uid: int) -> bool:
+        """False when there is no room: all that the owner has are in use."""
+        own = self._of.setdefault(_owner(uid), {})
+        if len(own) >= MAX_CONNECTIONS:
+            silent = next((each for each in own if each.idle), None)
+            if silent is None:
+                return False
+            del own[silent]
+            silent.close()
+        own[connection] = None
+        return True
+
+    def used(self, connection: Connection, uid: int) -> None:
+        own = self._of.get(_owner(uid), {})
+        if connection in own:
+            own[connection] = own.pop(connection)
+
+    def remove(self, connection: Connection, uid: int) -> None:
+        own = self._of.get(_owner(uid), {})
+        own.pop(connection, None)
+        if not own:
+            self._of.pop(_owner(uid), None)
+
+
+def _owner(uid: int) -> tuple[bool, int]:
+    """Whether it is a machine, and which."""
+    in_machine = uid >= 1 << _MACHINE_BITS
+    return in_machine, uid >> _MACHINE_BITS if in_machine else uid

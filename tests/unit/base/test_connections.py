@@ -1,0 +1,50 @@
+"""What each peer has of a service's connections."""
+
+from aios.connections import MAX_CONNECTIONS, Connections
+
+MACHINE = 7 << 16
+
+
+class Peer:
+    def __init__(self) -> None:
+        self.idle = True
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_the_one_that_was_silent_for_longest_goes() -> None:
+    connections = Connections()
+    own = [Peer() for _ in range(MAX_CONNECTIONS)]
+    for each in own:
+        assert connections.add(each, 1000)
+    own[0].idle = False
+    connections.used(own[1], 1000)
+    assert connections.add(Peer(), 1000)
+    assert [each for each in own if each.closed] == [own[2]]
+    connections.remove(own[3], 1000)
+    assert connections.add(Peer(), 1000)
+    assert not own[4].closed
+
+
+def test_what_is_in_use_stays() -> None:
+    connections = Connections()
+    own = [Peer() for _ in range(MAX_CONNECTIONS)]
+    for each in own:
+        each.idle = False
+        assert connections.add(each, 1000)
+    assert not connections.add(Peer(), 1000)
+    assert connections.add(Peer(), 1001)
+    assert not any(each.closed for each in own)
+
+
+def test_a_machines_users_share_one() -> None:
+    connections = Connections()
+    own = [Peer() for _ in range(MAX_CONNECTIONS)]
+    for user, each in enumerate(own):
+        assert connections.add(each, MACHINE + user)
+    assert connections.add(Peer(), MACHINE + 60_000)
+    assert own[0].closed
+    assert connections.add(Peer(), MACHINE - 1)
+    assert not own[1].closed
