@@ -18,6 +18,10 @@ VENV = Path("/usr/lib/aios/venv")
 APPROVERS = "aios-admin"
 """polkit's rules file lets its members approve without a password."""
 AGENT_SECONDS = 5
+_GONE = frozenset(
+    f"org.freedesktop.DBus.Error.{kind}"
+    for kind in ("NoReply", "ServiceUnknown", "NameHasNoOwner", "Disconnected", "TimedOut")
+)
 
 
 @contextmanager
@@ -33,11 +37,15 @@ def connection() -> Iterator[Any]:
             raise ClientError(
                 UNAVAILABLE, f"no jeepney in {VENV}", "Install aios again."
             ) from error
+    from jeepney import DBusErrorResponse
     from jeepney.io.blocking import open_dbus_connection
 
     try:
         bus = open_dbus_connection("SYSTEM")
-    except OSError as error:
+    except DBusErrorResponse as error:
+        said = str(error.data[0]) if error.data else error.name
+        raise ClientError(UNAVAILABLE, f"the system bus does not let us in: {said}") from error
+    except (OSError, EOFError) as error:
         raise ClientError(UNAVAILABLE, f"no system bus: {error}") from error
     with bus:
         yield bus
@@ -63,6 +71,11 @@ def call(
         if reply.header.message_type.name == "error":
             raise DBusErrorResponse(reply)
     except DBusErrorResponse as error:
+        if error.name in _GONE:
+            # Killed, or it could not be started: the bus says so, not the service.
+            raise ClientError(
+                UNAVAILABLE, f"{name} went away before it answered {member}", "Look, and ask again."
+            ) from error
         text = str(error.data[0]) if error.data else error.name
         first, _, hint = text.partition("\n")
         raise ClientError(error.name, first, hint) from error

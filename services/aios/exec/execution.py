@@ -4,13 +4,14 @@ the next. What a kill of exec leaves behind is taken up here again (`resume`).
 
 import asyncio
 import functools
+import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from aios.caller import Caller
-from aios.errors import AiosError, InvalidOption
+from aios.errors import AiosError, AuditUnavailable, InvalidOption
 from aios.exec.admission import Admission, now_usec
 from aios.exec.attachment import attach, share
 from aios.exec.audit import Audit
@@ -30,6 +31,8 @@ from aios.exec.streams import Passed, Spooled, Streams
 from aios.exec.terminal import Terminal
 from aios.exec.unit import AFTER_SECONDS, LOST, Ended, NoSuchUnit, Result, Unit, name_of
 
+RECORD_SECONDS = 20.0
+AGAIN_SECONDS = 0.25
 Details = dict[str, Any]
 
 
@@ -60,7 +63,7 @@ class Execution:
                 except InvalidOption:
                     self.admission.sessions.lost(live.job.uid, live.job.session, spec.cwd)
                     raise
-            self._finish(live, result)
+            await self._finish(live, result)
         except asyncio.CancelledError:
             if live.cause is not None:
                 streams.close()
@@ -71,7 +74,7 @@ class Execution:
 
     async def resume(self, live: Live) -> None:
         """The same for a command that an exec before this one started."""
-        self._finish(live, await self._follow(live, None))
+        await self._finish(live, await self._follow(live, None))
 
     # Started
 
@@ -191,7 +194,7 @@ class Execution:
 
     # Finished
 
-    def _finish(self, live: Live, result: Result) -> None:
+    async def _finish(self, live: Live, result: Result) -> None:
         job = live.job
         out, err = live.streams.totals() if live.streams else (None, None)
         most = max(out or 0, err or 0)
@@ -201,8 +204,9 @@ class Execution:
         known = [total for total in (out, err) if total is not None]
         # First the row: whoever finds the finished record after a kill owes nothing more.
         self.history.add(row(job, result))
-        self.audit.finished(job, result, bytes_out=sum(known) if known else None)
-        said = details(job, result, out, err) | self._session(job, result)
+        await self._record(live, result, sum(known) if known else None)
+        lost = live.streams.lost() if live.streams else 0
+        said = details(job, result, out, err, lost=lost) | self._session(job, result)
         live.job = replace(job, exit_status=result.status, details=said)
         if job.start:
             live.job = self.jobs.keep(live.job, step=Step.ENDED, ended_usec=now_usec())
@@ -214,6 +218,30 @@ class Execution:
         if not live.begun.done():
             live.begun.set_result(None)
         live.ended.set_result(result)
+
+    async def _record(self, live: Live, result: Result, bytes_out: int | None) -> None:
+        """Waits a while for a journal that went while the command ran. One that stays away finds a
+        job that nobody has finished, when exec begins again."""
+        last = time.monotonic() + RECORD_SECONDS
+        while True:
+            try:
+                await self.audit.require()
+                self.audit.finished(live.job, result, bytes_out=bytes_out)
+                return
+            except AuditUnavailable as error:
+                if time.monotonic() >= last:
+                    how = f"status {result.status}" if result.status is not None else result.ended
+                    raise AuditUnavailable(
+                        f"the command ran and has ended ({how}), which is not on record:"
+                        f" {error.message}",
+                        hint=error.hint,
+                    ) from error
+            try:
+                await asyncio.sleep(AGAIN_SECONDS)
+            except asyncio.CancelledError:
+                if live.cause is None:
+                    raise  # this exec leaves
+                _heard()
 
     def _session(self, job: Job, result: Result) -> Details:
         """Keeps what the command changed for the next of its session."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aios import durable
-from aios.errors import AiosError, InvalidOption
+from aios.errors import AiosError, AuditUnavailable, InvalidOption
 from aios.exec import disk
 from aios.exec.job import Job
 from aios.exec.unit import Result
@@ -75,9 +75,13 @@ class History:
         return [path for each in (self._directory, self._passing) for path in each.glob("*.json")]
 
     def add(self, event: dict[str, Any]) -> None:
-        """Holds over a kill when it returns. The same id again is the same row."""
+        """Holds over a kill when it returns, unless there is no room: what ran is recorded all the
+        same. The same id again is the same row."""
         name = f"{event['id']}.json"
-        disk.write(self._passing / name, event)
+        try:
+            disk.write(self._passing / name, event)
+        except AuditUnavailable as error:
+            log.error("a history row is in memory alone", file=name, reason=error.message)
         self._rows.append((name, event))
 
     def deliver(self) -> None:

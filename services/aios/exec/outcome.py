@@ -22,8 +22,10 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def details(job: Job, result: Result, out: int | None, err: int | None) -> dict[str, Any]:
-    """What is known of the end of a job that printed so many bytes."""
+def details(
+    job: Job, result: Result, out: int | None, err: int | None, *, lost: int = 0
+) -> dict[str, Any]:
+    """What is known of the end of a job that printed so many bytes, of which `lost` are nowhere."""
     return _known({
         "id": job.id,
         "decision": job.decision,
@@ -39,6 +41,7 @@ def details(job: Job, result: Result, out: int | None, err: int | None) -> dict[
         "io_write_bytes": result.io_write_bytes,
         "stdout_bytes": out,
         "stderr_bytes": err,
+        "output_lost": lost or None,
         "unenforced": list(job.unenforced),
         "confirm_by_usec": job.confirm_by_usec or None,
         "invocation_id": result.invocation_id or None,

@@ -77,6 +77,8 @@ class Pump(ABC):
         self._bound = bound
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
+        self.lost = 0
+        """Bytes for which the disk had no room."""
 
     @property
     @abstractmethod
@@ -110,8 +112,6 @@ class Collect(Pump):
     def __init__(self, pipe: int, spool: Spool, bound: Bound) -> None:
         super().__init__(pipe, bound)
         self.spool = spool
-        self._lost = 0
-        """Bytes for which the disk had no room."""
         self._timer: asyncio.TimerHandle | None = None
         self.grown: Callable[[], None] = lambda: None
         """Called when there is more in the spool, or nothing more will come."""
@@ -122,7 +122,7 @@ class Collect(Pump):
 
     @property
     def total(self) -> int | None:
-        return self.spool.total + self._lost + (waiting(self.pipe) if self.pipe >= 0 else 0)
+        return self.spool.total + self.lost + (waiting(self.pipe) if self.pipe >= 0 else 0)
 
     def _first(self) -> None:
         self._loop.remove_reader(self.pipe)
@@ -143,10 +143,10 @@ class Collect(Pump):
             return
         except OSError as error:
             # The command is not to blame: it goes on, and what it prints is counted.
-            if not self._lost:
+            if not self.lost:
                 log.error("output is lost", file=str(self.spool.path), reason=str(error))
             moved = len(os.read(self.pipe, CHUNK)) if waiting(self.pipe) else 0
-            self._lost += moved
+            self.lost += moved
         if not moved:
             self._loop.remove_reader(self.pipe)
             self._over.set()
@@ -160,7 +160,8 @@ class Collect(Pump):
 
     def finish(self) -> None:
         """What is left in the pipe goes to the spool, and nothing more will come."""
-        with contextlib.suppress(BlockingIOError):
+        # Or there is no room for it.
+        with contextlib.suppress(OSError):
             while self.pipe >= 0 and waiting(self.pipe) and self.spool.take(self.pipe):
                 pass
         super().close()

@@ -84,6 +84,10 @@ class Streams(ABC):
         found = [pump.total for pump in self.pumps]
         return found[0] if found else None, found[1] if len(found) > 1 else None
 
+    def lost(self) -> int:
+        """Bytes for which the disk had no room."""
+        return sum(pump.lost for pump in self.pumps)
+
     def texts(self) -> tuple[Text, Text]:
         raise TypeError("these streams are nobody's to collect")
 

@@ -16,6 +16,8 @@ from aios.policy.requests import Request, Requests, State
 from aios.text import visible
 
 MAX_REASON = 1000
+MAX_NEWS = 1000
+"""What somebody who listens has not read yet."""
 FOR_SESSION = "session"
 
 
@@ -70,6 +72,7 @@ class News:
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Request | None] = asyncio.Queue()
+        self._most = MAX_NEWS
 
     def end(self) -> None:
         self._queue.put_nowait(None)
@@ -87,16 +90,22 @@ class News:
         def watcher(request: Request) -> None:
             if concerns(request):
                 self._queue.put_nowait(request)
+            if self._queue.qsize() > self._most:
+                # They do not read: told that this is the end, they can ask for all again.
+                self._queue = asyncio.Queue()
+                self.end()
 
         # No request can come between these two: nothing is awaited.
-        for request in requests.pending():
+        found = [request for request in requests.pending() if concerns(request)]
+        self._most += len(found)
+        for request in found:
             watcher(request)
-        waiting = self._queue.qsize()
+        waiting = len(found)
         stop = requests.watch(watcher)
         try:
             await event(first | {"pending": waiting})
-            while (found := await self._queue.get()) is not None:
-                await event(_told(found))
+            while (news := await self._queue.get()) is not None:
+                await event(_told(news))
         finally:
             stop()
 

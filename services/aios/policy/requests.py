@@ -4,6 +4,7 @@ is an approval of exactly the command that was shown under it.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -19,6 +20,8 @@ NOBODY = 2**32 - 1
 """(uid_t) -1: no human ended the request."""
 MAX_PENDING = 100
 """Requests that one person may have open."""
+MAX_ENDED = 1000
+"""Outcomes that are kept of one person's."""
 KEPT_USEC = 24 * 3600 * 1_000_000
 """How long an outcome can be asked for."""
 GRACE_USEC = 60 * 1_000_000
@@ -79,6 +82,8 @@ class Requests:
         self._requests: dict[str, Request] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._ended: dict[str, asyncio.Event] = {}
+        self._over: dict[int, dict[str, None]] = {}
+        """By person, the ids of what has ended, the first to end first."""
         self._watchers: list[Watcher] = []
         for path in sorted(directory.glob("*.json")):
             self._load(path)
@@ -91,7 +96,8 @@ class Requests:
             log.error("a request's file cannot be read", file=str(path), reason=str(error))
             return
         if request.resolved_usec and request.resolved_usec + KEPT_USEC < now_usec():
-            path.unlink()
+            with contextlib.suppress(OSError):
+                path.unlink()
             return
         self._keep(request)
 
@@ -105,13 +111,27 @@ class Requests:
             self._timers[request.id] = asyncio.get_running_loop().call_later(
                 max(left, 0), self._fired, request
             )
+        else:
+            self._keep_ended(request)
+
+    def _keep_ended(self, request: Request) -> None:
+        ids = self._over.setdefault(request.uid, {})
+        ids[request.id] = None
+        while len(ids) > MAX_ENDED:
+            oldest = next(iter(ids))
+            del ids[oldest], self._requests[oldest]
+            with contextlib.suppress(OSError):  # it goes at the next start
+                self._path(oldest).unlink()
+
+    def _path(self, request_id: str) -> Path:
+        return self._directory / f"{request_id}.json"
 
     def _fired(self, request: Request) -> None:
         if self._current(request.id).state is State.PENDING:
             self._keep(request)
 
     def _write(self, request: Request) -> None:
-        disk.write(self._directory / f"{request.id}.json", json.dumps(asdict(request)))
+        disk.write(self._path(request.id), json.dumps(asdict(request)))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """`watcher` hears of each new request and each outcome, in order, until the function
@@ -191,12 +211,14 @@ class Requests:
         try:
             self._write(request)
         except Unavailable:
-            # No is no, on a full disk too: whoever reads the old file finds a request that nobody
-            # waits for.
+            # No is no, on a full disk too. Without its file nobody is asked again.
             if state is State.APPROVED:
                 raise
+            with contextlib.suppress(OSError):
+                self._path(request.id).unlink()
             log.exception("an outcome could not be kept", id=request.id, outcome=str(state))
         self._requests[request.id] = request
+        self._keep_ended(request)
         if timer := self._timers.pop(request.id, None):
             timer.cancel()
         if event := self._ended.pop(request.id, None):
