@@ -6,6 +6,7 @@ import threading
 
 from governed import chain, end, events, kill_exec, owed, run, started, units, until
 from jobs import act, acting, go_on, told
+from load import appending, made, recorded
 from sandbox import Sandbox
 
 CHAINS = [
@@ -119,18 +120,6 @@ tell([read_all(stdout).decode(), wait({job!r})["exit_status"]])
 
 def test_kills_under_load(sandbox: Sandbox) -> None:
     """16 callers and exec killed at random moments: what ran has its records, and ran once."""
-    marker = "/var/tmp/ids"
-    program = "/usr/local/bin/append-id"
-    script = f"""
-rm -f {marker}
-echo 'echo $1 >> {marker}' > {program}
-chmod 755 {program}
-"""
-    sandbox.machine(["sh", "-c", script])
-    rule = '[[permissions.rule]]\npattern = "append-id *"\ndecision = "notify"\n'
-    path = "/etc/aios/config.d/90-test-load.toml"
-    sandbox.run(["mkdir", "-p", "/etc/aios/config.d"])
-    sandbox.run(["tee", path], input=rule)
     stop = threading.Event()
 
     def caller(name: int) -> None:
@@ -141,38 +130,27 @@ chmod 755 {program}
 
     callers = [threading.Thread(target=caller, args=(name,)) for name in range(16)]
     random.seed(4)
-    try:
-        for thread in callers:
-            thread.start()
-        for _ in range(10):
-            sandbox.wait_unit("aios-exec@aios.service", "active")
-            threading.Event().wait(random.uniform(0.2, 2.5))
-            kill_exec(sandbox)
-    finally:
-        stop.set()
-        for thread in callers:
-            thread.join()
-        sandbox.run(["rm", path])
+    with appending(sandbox):
+        try:
+            for thread in callers:
+                thread.start()
+            for _ in range(10):
+                sandbox.wait_unit("aios-exec@aios.service", "active")
+                threading.Event().wait(random.uniform(0.2, 2.5))
+                kill_exec(sandbox)
+        finally:
+            stop.set()
+            for thread in callers:
+                thread.join()
     assert run(sandbox, "echo settled").stdout == "settled\n"
     until(lambda: owed(sandbox) == "", 60)
 
-    made = sandbox.machine(["cat", marker]).stdout.split()
-    assert len(made) > 10
-    assert len(made) == len(set(made)), "one ran twice"
-    records: dict[str, dict[str, str]] = {}
-    for record in sandbox.journal("--unit=aios-exec@*", "_UID=0"):
-        # (Of a command that is no plain text, journalctl gives the bytes.)
-        if str(record.get("AIOS_COMMAND", "")).startswith("append-id "):
-            # A record may be there twice, with one hash.
-            of_job = records.setdefault(record["AIOS_ID"], {"command": record["AIOS_COMMAND"]})
-            of_job[record["AIOS_HASH"]] = record["AIOS_EVENT"]
-    ran = set()
-    for of_job in records.values():
-        command = of_job.pop("command")
-        seen = sorted(of_job.values())
-        assert seen in CHAINS, (command, seen)
-        if "started" in of_job.values():
-            ran.add(command.split()[1])
-    assert set(made) <= ran, "it ran without a record"
+    ran = made(sandbox)
+    assert len(ran) > 10
+    assert len(ran) == len(set(ran)), "one ran twice"
+    records = recorded(sandbox)
+    for name, seen in records.items():
+        assert sorted(seen) in CHAINS, (name, seen)
+    assert set(ran) <= {name for name, seen in records.items() if "started" in seen}
     assert units(sandbox) == ""
     assert stored(sandbox) == "0"
