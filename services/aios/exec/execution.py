@@ -3,6 +3,7 @@ the next. What a kill of exec leaves behind is taken up here again (`resume`).
 """
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -209,7 +210,9 @@ class Execution:
         said = details(job, result, out, err, lost=lost) | self._session(job, result)
         live.job = replace(job, exit_status=result.status, details=said)
         if job.start:
-            live.job = self.jobs.keep(live.job, step=Step.ENDED, ended_usec=now_usec())
+            live.job = replace(live.job, step=Step.ENDED, ended_usec=now_usec())
+            with contextlib.suppress(AuditUnavailable):  # its records say that it has ended
+                self.jobs.keep(live.job)
         else:
             self.jobs.forget(job)
         self.history.deliver()
