@@ -69,7 +69,7 @@ def verified(sandbox: Sandbox, machine: str) -> None:
 def forget(sandbox: Sandbox, machine: str) -> None:
     ids = [one["id"] for one in snapshots(sandbox, machine)]
     if ids:
-        aios(sandbox, "snapshots", machine, "--force", "--remove", *ids)
+        aios(sandbox, "snapshots", machine, "--yes", "--remove", *ids)
     assert snapshots(sandbox, machine) == []
 
 
@@ -86,8 +86,8 @@ def test_a_machine_there_and_back(sandbox: Sandbox) -> None:
     assert found[0] == "ok" and int(found[1]) >= 1
     sandbox.wait_machine("aios")
     sandbox.machine(["sh", "-c", "echo two >/opt/version; rm /usr/bin/less"])
-    assert "runs" in refused(sandbox, "restore", "aios", "clean", "--force")
-    done = aios(sandbox, "restore", "aios", "clean", "--stop", "--force")
+    assert "runs" in refused(sandbox, "restore", "aios", "clean", "--yes")
+    done = aios(sandbox, "restore", "aios", "clean", "--stop", "--yes")
     sandbox.wait_machine("aios")
     assert sandbox.machine(["cat", "/opt/version"]).stdout == "one\n"
     sandbox.machine(["test", "-x", "/usr/bin/less"])
@@ -138,8 +138,8 @@ def test_who_may(sandbox: Sandbox, little: None) -> None:
     made = aios(sandbox, "snapshot", "little", user="me")
     assert aios(sandbox, "snapshots", "little", user="plain")[0]["id"] == made["id"]
     for user, said in (("plain", "uthentication"), ("outsider", "")):
-        for asked in (["snapshot", "little"], ["restore", "little", "--force"],
-                      ["snapshots", "little", "--remove", made["id"], "--force"]):  # fmt: skip
+        for asked in (["snapshot", "little"], ["restore", "little", "--yes"],
+                      ["snapshots", "little", "--remove", made["id"], "--yes"]):  # fmt: skip
             assert said in refused(sandbox, *asked, user=user)
     refused(sandbox, "snapshots", "little", user="outsider")
     assert [one["id"] for one in snapshots(sandbox, "little")] == [made["id"]]
@@ -161,8 +161,8 @@ def test_dry_run_keep_and_remove(sandbox: Sandbox, little: None) -> None:
     done = sandbox.run(["aios", "machine", "snapshots", "little", "--verify"], check=False)
     assert done.returncode == 1
     assert "etc/fstab is missing" in done.stdout and "version: " in done.stdout
-    assert "not what it was" in refused(sandbox, "restore", "little", ids[2], "--force")
-    aios(sandbox, "restore", "little", ids[1], "--force", "--discard")
+    assert "not what it was" in refused(sandbox, "restore", "little", ids[2], "--yes")
+    aios(sandbox, "restore", "little", ids[1], "--yes", "--discard")
     assert [one["id"] for one in snapshots(sandbox, "little")] == [ids[2], ids[1]]
 
 
@@ -191,7 +191,7 @@ def rounds(sandbox: Sandbox, count: int, seed: int) -> int:
         aios(sandbox, "snapshot", "little", "--name", "first")
         for number in range(count):
             version, restores = whole(sandbox), chance.random() < 0.6
-            verb = ["restore", "little", "first", "--force"] if restores else [
+            verb = ["restore", "little", "first", "--yes"] if restores else [
                 "snapshot", "little", "--keep", "1"]  # fmt: skip
             asked = sandbox.popen(["aios", "machine", *verb])
             # A moment, not a wait for something.
@@ -208,7 +208,7 @@ def rounds(sandbox: Sandbox, count: int, seed: int) -> int:
             verified(sandbox, "little")
             if "before-restore" in names:
                 aios(sandbox, "snapshots", "little", "--name", "before-restore", "--keep", "0",
-                     "--force")  # fmt: skip
+                     "--yes")  # fmt: skip
             sandbox.run(["sh", "-ec", VERSION, str(number)])
         backups = sandbox.sh(f"cd {BACKUPS}; ls snapshot-* || :").split()
         until(lambda: not leftovers(sandbox), 60)
@@ -285,13 +285,13 @@ def test_a_full_disk(
     assert first["method"] == {"ext4": "copy", "btrfs": "subvolume"}[disk]
     sandbox.run(["sh", "-ec", VERSION, "2"])
     fill(sandbox, 8)
-    for verb in (["snapshot", "little"], ["restore", "little", "--force"]):
+    for verb in (["snapshot", "little"], ["restore", "little", "--yes"]):
         assert "not enough room" in refused(sandbox, *verb)
     sandbox.sh(f"rm {MACHINES}/.#full")
     for _ in range(20 if request.config.getoption("--long") else 2):
         before = whole(sandbox)
         restores = chance.random() < 0.5
-        verb = ["restore", "little", "first", "--force", "--discard"] if restores else [
+        verb = ["restore", "little", "first", "--yes", "--discard"] if restores else [
             "snapshot", "little", "--keep", "1"]  # fmt: skip
         asked = sandbox.popen(["aios", "machine", *verb])
         # It had room when it began.
@@ -307,6 +307,6 @@ def test_a_full_disk(
         assert "first" in {one["name"] for one in snapshots(sandbox, "little")}
         verified(sandbox, "little")
         sandbox.run(["sh", "-ec", VERSION, str(chance.randrange(10, 1000))])
-    aios(sandbox, "restore", "little", "first", "--force", "--discard")
+    aios(sandbox, "restore", "little", "first", "--yes", "--discard")
     assert whole(sandbox) == "one"
     forget(sandbox, "little")

@@ -68,7 +68,7 @@ def add(actions: Any) -> None:
         action.add_argument("--dry-run", action="store_true", help="only say what would be done")
         action.add_argument("--json", action="store_true", help="as the service answers")
     for action in (snapshots, restore):
-        action.add_argument("--force", action="store_true", help="do not ask")
+        action.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _snapshot(given: Any) -> int:
@@ -179,7 +179,7 @@ def _remove(given: Any, terminal: Terminal) -> int:
         found = steps.call("RemoveSnapshots", parameters, terminal, on=opened)["removed"]
         if found and not given.dry_run:
             question = f"Remove {len(found)} of {given.machine}'s snapshots?"
-            require(question, given=given.force, option="--force")
+            require(question, given=given.yes, option="--yes")
             parameters = {"name": given.machine, "options": {"ids": found}}
             found = steps.call("RemoveSnapshots", parameters, terminal, on=opened)["removed"]
     if given.json:
@@ -213,7 +213,7 @@ def _restore(given: Any) -> int:
             question += " What is there now is gone for good."
         if given.memory:
             question += " The memory of all machines goes back, too."
-        require(question, given=given.force, option="--force")
+        require(question, given=given.yes, option="--yes")
         done = steps.call("Restore", {**parameters, "options": options}, terminal, on=opened)
     restored = done["restored"]
     if given.json:

@@ -6,6 +6,17 @@ _aios_machines() {
     done
 }
 
+# Those that do not run, too; and their snapshots.
+_aios_images() {
+    machinectl list-images --no-legend --no-pager 2>/dev/null | while read -r name _; do
+        [ "$name" = .host ] || printf '%s\n' "$name"
+    done
+}
+
+_aios_snapshots() {
+    aios machine snapshots --json 2>/dev/null | grep -oE '"(id|name)": "[^"]+"' | cut -d '"' -f 4
+}
+
 _aios_requests() {
     aios approvals --json 2>/dev/null | grep -oE '"id": "[0-9A-Z]{26}"' | cut -d '"' -f 4
 }
@@ -20,7 +31,7 @@ _aios_jobs() {
 
 _aios() {
     local current=$2 previous=$3 word command='' action='' i
-    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status doctor sessions init"
+    local commands="plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log machine status doctor sessions init"
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -28,12 +39,13 @@ _aios() {
         -m | --machine | --wait-approval | -u | --user | --config | --cases) ((i++)) ;;
         -*) ;;
         *)
-            if [ "$command" = policy ]; then
+            case $command in policy | machine)
                 action=$word
                 break
-            fi
+                ;;
+            esac
             command=$word
-            [ "$command" = policy ] || break
+            case $command in policy | machine) ;; *) break ;; esac
             ;;
         esac
     done
@@ -98,6 +110,36 @@ _aios() {
             esac
             ;;
         *) return ;;
+        esac
+        ;;
+    machine)
+        case $action in
+        '')
+            word="list show create start stop restart clone snapshot snapshots restore rename remove
+                export import shell login --help"
+            ;;
+        list) word="--json --help" ;;
+        stop) word="$(_aios_machines) --force --help" ;;
+        restart | shell | login) word="$(_aios_machines) --help" ;;
+        create | import)
+            word="--private-users --no-private-users --network --json --help"
+            [ "$action" = import ] || word+=" --distro --release --from"
+            ;;
+        remove) word="$(_aios_images) --yes --force --help" ;;
+        export) word="$(_aios_images) --output --compression --help" ;;
+        snapshot)
+            word="$(_aios_images) --name --note --keep --stop --freeze --no-memory --dry-run --json
+                --help"
+            ;;
+        snapshots)
+            word="$(_aios_images) $(_aios_snapshots) --verify --remove --keep --name --dry-run --yes
+                --json --help"
+            ;;
+        restore)
+            word="$(_aios_images) $(_aios_snapshots) --stop --discard --memory --settings --dry-run
+                --yes --json --help"
+            ;;
+        *) word="$(_aios_images) --json --help" ;;
         esac
         ;;
     approve | reject) word="$(_aios_requests) --help" ;;

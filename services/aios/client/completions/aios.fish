@@ -4,6 +4,14 @@ function __aios_machines
     machinectl list --no-legend --no-pager 2>/dev/null | string match -r '^\S+'
 end
 
+function __aios_images
+    machinectl list-images --no-legend --no-pager 2>/dev/null | string match -r '^[^.\s]\S*'
+end
+
+function __aios_snapshots
+    aios machine snapshots --json 2>/dev/null | string match -ar '(?<="id": "|"name": ")[^"]+'
+end
+
 function __aios_requests
     aios approvals --json 2>/dev/null | string match -ar '[0-9A-Z]{26}'
 end
@@ -17,7 +25,7 @@ function __aios_jobs
 end
 
 complete -c aios -f
-set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log status doctor sessions init
+set -l commands plan exec jobs attach cancel confirm policy approvals approve reject history memory mcp log machine status doctor sessions init
 set -l first "not __fish_seen_subcommand_from $commands"
 complete -c aios -n $first -a plan -d 'the command that a prompt would become'
 complete -c aios -n $first -a exec -d 'run one command in a machine, governed'
@@ -33,6 +41,7 @@ complete -c aios -n $first -a history -d 'what was run'
 complete -c aios -n $first -a memory -d 'the shared memory'
 complete -c aios -n $first -a mcp -d 'the hands for other AIs, and MCP servers'
 complete -c aios -n $first -a log -d 'the audit'
+complete -c aios -n $first -a machine -d 'the machines of this host'
 complete -c aios -n $first -a status -d 'services, machines, what waits and what was done'
 complete -c aios -n $first -a doctor -d 'what is wrong here, and what to do'
 complete -c aios -n $first -a sessions -d 'conversations to go on with'
@@ -117,3 +126,33 @@ complete -c aios -n "$log" -s f -l follow -d 'each record as it comes'
 complete -c aios -n "$log" -l oneline -d 'lines'
 complete -c aios -n "$log; and __fish_seen_subcommand_from verify" -l verify-key -x
 complete -c aios -n "$log; and __fish_seen_subcommand_from verify" -F
+set -l machine '__fish_seen_subcommand_from machine'
+set -l machine_actions list show create start stop restart clone snapshot snapshots restore rename remove export import shell login
+complete -c aios -n "$machine; and not __fish_seen_subcommand_from $machine_actions" -a "$machine_actions"
+complete -c aios -n "$machine; and __fish_seen_subcommand_from show start clone snapshot snapshots restore rename remove export" \
+    -a '(__aios_images)'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from stop restart shell login" -a '(__aios_machines)'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshots restore" -a '(__aios_snapshots)'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from list show create clone snapshot snapshots restore rename import" \
+    -l json -d 'for programs'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot snapshots restore" -l dry-run -d 'only say what would be done'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from remove snapshots restore" -l yes -d 'do not ask'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from stop remove" -l force -d 'kill it'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot snapshots" -l keep -x -d 'so many of that name stay'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot snapshots" -l name -x -d 'several may have the same'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot" -l note -x -d 'a line about it'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot" -l freeze -d 'let it wait meanwhile'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot" -l no-memory -d 'without the memory'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot restore" -l stop -d 'stop it meanwhile'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshots" -l verify -d 'whether it is what it was'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshots" -l remove -d 'these'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from restore" -l discard -d 'do not keep what is there now'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from restore" -l memory -d 'the memory, too'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from restore" -l settings -d 'its .nspawn file, too'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from create import" -l network -xa 'veth host none'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l distro -xa 'debian ubuntu arch fedora'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l release -x
+complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l from -ra '(__aios_images)'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from export" -l compression -xa 'none gzip xz zstd'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from export" -l output -rF
+complete -c aios -n "$machine; and __fish_seen_subcommand_from import" -F
