@@ -39,9 +39,13 @@ def _own(report: Report, *, root: bool) -> str:
     """What the caller may do, in words."""
     if root:
         return "you are root"
-    name = pwd.getpwuid(os.getuid()).pw_name
-    in_force = {_name(gid) for gid in (*os.getgroups(), os.getgid())}
-    said = {_name(gid) for gid in os.getgrouplist(name, os.getgid())}
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        report.fault(f"uid {os.getuid()}", "is nobody here: may not use aios", "useradd")
+        return "you may not use aios"
+    in_force = {group_name(gid) for gid in (*os.getgroups(), os.getgid())}
+    said = {group_name(gid) for gid in os.getgrouplist(name, os.getgid())}
     for group in (said - in_force) & {USERS, ADMINISTRATORS, *READERS}:
         report.warn(f"user {name}", f"is in {group}, but not in this session", "log out and in")
     if not said & {USERS, ADMINISTRATORS}:
@@ -55,7 +59,7 @@ def _own(report: Report, *, root: bool) -> str:
     return f"you may {approves}{reads}"
 
 
-def _name(gid: int) -> str:
+def group_name(gid: int) -> str:
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

@@ -1,14 +1,15 @@
 """Directories and sockets: there, with the owner and mode that aios gave them."""
 
-import grp
+import os
 import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from aios.client.dashboard.units import SHOWN
+from aios.client.doctor.accounts import group_name
 from aios.client.doctor.host import Host
-from aios.client.doctor.report import Report
+from aios.client.doctor.report import INSTALL, Report
 from aios.client.place import RUNTIME
 
 # tmpfiles.d(5): an administrator's file of the same name stands for ours.
@@ -37,7 +38,7 @@ def check(host: Host) -> Report:
 def _wanted(report: Report) -> Iterator[tuple[Path, int, str, str]]:
     source = next((path for path in TMPFILES if path.exists()), None)
     if source is None:
-        report.fault(str(TMPFILES[1]), "is not installed", "Install aios again: ./aios-install.sh")
+        report.fault(str(TMPFILES[1]), "is not installed", INSTALL)
         return
     for line in source.read_text().splitlines():
         words = line.split()
@@ -46,18 +47,12 @@ def _wanted(report: Report) -> Iterator[tuple[Path, int, str, str]]:
 
 
 def _directory(report: Report, path: Path, mode: int, user: str, group: str) -> None:
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        report.fault(str(path), "is not there", CREATE)
-        return
-    except PermissionError:
-        report.unseen.append(f"{path} is out of your sight")
+    if (found := _seen(report, path, "is not there", CREATE)) is None:
         return
     if not stat.S_ISDIR(found.st_mode):
         report.fault(str(path), "is no directory", f"mv {path} {path}.old && {CREATE}")
         return
-    owner = f"{_user(found.st_uid)}:{_group(found.st_gid)}"
+    owner = f"{_user(found.st_uid)}:{group_name(found.st_gid)}"
     if owner != f"{user}:{group}":
         report.fault(str(path), f"belongs to {owner}, not {user}:{group}", CREATE)
     if stat.S_IMODE(found.st_mode) != mode:
@@ -77,18 +72,11 @@ def _sockets(host: Host) -> Iterator[tuple[str, Path]]:
 
 
 def _socket(report: Report, unit: str, path: Path) -> None:
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        # A socket is not restarted while its service runs.
-        service = unit.replace(".socket", ".service")
-        report.fault(
-            str(path), f"is not there, though {unit} listens",
-            f"systemctl stop {service} {unit} && systemctl start {unit}",
-        )  # fmt: skip
-        return
-    except PermissionError:
-        report.unseen.append(f"{path} is out of your sight")
+    # A socket is not restarted while its service runs.
+    service = unit.replace(".socket", ".service")
+    again = f"systemctl stop {service} {unit} && systemctl start {unit}"
+    found = _seen(report, path, f"is not there, though {unit} listens", again)
+    if found is None:
         return
     if not stat.S_ISSOCK(found.st_mode):
         report.fault(str(path), "is no socket", f"rm {path}; systemctl restart {unit}")
@@ -102,15 +90,18 @@ def _socket(report: Report, unit: str, path: Path) -> None:
         )  # fmt: skip
 
 
+def _seen(report: Report, path: Path, gone: str, mend: str) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        report.fault(str(path), gone, mend)
+    except PermissionError:
+        report.unseen.append(f"{path} is out of your sight")
+    return None
+
+
 def _user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _group(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
