@@ -6,7 +6,7 @@ set -euo pipefail
 
 SOURCE=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 for part in log arguments packages cache wheels trees rollback stage preflight person credential plan \
-    machine host sandbox; do
+    machine host uninstall sandbox; do
     # shellcheck source=/dev/null
     . "$SOURCE/install/$part.sh"
 done
@@ -29,6 +29,7 @@ host-*)
     DISTRO=$distro
     host "${user:-$(who_calls)}" "$machine" "$prefix" "$key" "$dry_run"
     ;;
+uninstall-*) uninstall "$purge" "$yes" "$dry_run" ;;
 sandbox-down) sandbox_down "$name" ;;
 sandbox-purge) sandbox_purge "$name" ;;
 sandbox-run)

@@ -21,6 +21,10 @@ aios-install.sh [OPTIONS…]
                      /etc/os-release says
   --dry-run          say what would change, and change nothing
 
+aios-install.sh --uninstall [--purge] [--yes] [--dry-run]
+        Take aios away. Memory, conversations, machines, the API key and edited configuration
+        stay; with --purge they go as well. --yes: ask nothing.
+
 aios-install.sh --sandbox [OPTIONS…] [-- COMMAND…]
         Install in a sandbox: an OS tree of its own, booted with systemd-nspawn.
         Opens `aios` in it as the user `me`, or runs COMMAND there as root, with its
@@ -51,6 +55,7 @@ parse() {
     while [ $# -gt 0 ]; do
         case $1 in
         --sandbox) mode=sandbox ;;
+        --uninstall) mode=uninstall ;;
         --fresh) fresh=yes ;;
         --down) action=down ;;
         --purge) purge=yes ;;

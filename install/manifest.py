@@ -6,7 +6,8 @@ While an installation runs there is a draft beside its way back (undo.py), which
 manifest's place at its end.
 
 `manifest.py get KIND` prints what was noted of a kind, one a line; `note KIND VALUE…` adds to it;
-`prefix` prints where aios is, nothing if it is not installed.
+`prefix` prints where aios is, nothing if it is not installed; `remains` leaves what is still there
+after an uninstallation.
 """
 
 import dataclasses
@@ -33,6 +34,19 @@ class Manifest:
 
     def text(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+
+    def remains(self, root: Path) -> "Manifest":
+        """After an uninstallation: what is left for a purge, or another installation, to know."""
+
+        def there(path: str) -> bool:
+            return (root / path[1:]).exists()
+
+        noted = {kind: self.noted.get(kind, []) for kind in ("machine", "package", "unit")}
+        noted["directory"] = list(filter(there, self.noted.get("directory", [])))
+        return Manifest(
+            configs={path: default for path, default in self.configs.items() if there(path)},
+            noted=noted,
+        )
 
     def with_note(self, kind: str, *values: str) -> "Manifest":
         known = self.noted.get(kind, [])
@@ -90,6 +104,8 @@ def main(verb: str, *words: str) -> int:
             draft(root, manifest.with_note(kind, *values))
         case ["prefix"]:
             print(manifest.prefix)
+        case ["remains"]:
+            _write(root / PATH, manifest.remains(root))
         case ["finish"]:
             finish(root)
         case _:

@@ -101,10 +101,9 @@ _stage_share() {
     ln -sfnr "$STAGE$LIB/aios/$2" "$STAGE$PREFIX/share/aios/$1"
 }
 
-# What names one of aios's own places names it where it is. The package finds itself (places.py).
+# What names one of aios's own places names it where it is. Rules of policy are the same everywhere.
 _name_prefix() {
     [ "$PREFIX" != /usr ] || return 0
-    find "$STAGE/usr/lib" "$STAGE/usr/share/dbus-1" "$STAGE/usr/share/polkit-1" "$STAGE/etc" \
-        "$STAGE$PREFIX/share" -type f -exec \
+    find "$STAGE" -type f ! -name policy.toml -exec \
         sed -i -E "s#/usr/(lib/aios|share/aios|bin/(aios|aigpt))\\b#$PREFIX/\\1#g" {} +
 }
