@@ -222,4 +222,4 @@ def main(verb: str, stage: str, root: str, prefix: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(undo.said(main))

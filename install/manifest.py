@@ -114,4 +114,4 @@ def main(verb: str, *words: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(undo.said(main))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import manifest
+import undo
 from landing import BESIDE, digest
 
 sys.path.append(str(Path(__file__).parents[1] / "services"))
@@ -130,4 +131,4 @@ def main(verb: str, root: str, *options: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(undo.said(main))

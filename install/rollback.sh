@@ -57,8 +57,8 @@ _go_back() {
 # From here on the end of this shell, unless all went well, is the way back.
 roll_back_on_failure() {
     set -E
-    # What ends it without a word of its own.
-    trap 'FAILED=${BASH_COMMAND%%$'"'\\n'"'*}' ERR
+    # What ends it without a word of its own; our programs say one, and end with 3.
+    trap '[ $? = 3 ] || FAILED=${BASH_COMMAND%%$'"'\\n'"'*}' ERR
     trap '_rolled_back $?' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
@@ -73,9 +73,8 @@ _rolled_back() {
     [ -z "${FAILED:-}" ] || say "error: failed: $FAILED"
     if [ -e /var/lib/aios-install ]; then
         say "it failed; putting back what this run has changed"
-        if _go_back; then
-            say "everything is as it was before"
-        fi
+        _go_back || exit "$status"
+        say "everything is as it was before"
     else
         say "it failed before it had changed anything"
     fi

@@ -53,7 +53,16 @@ sandbox_enter() {
 
 # sandbox_up NAME RELEASE FRESH: builds, boots and installs whatever of that is still to do.
 sandbox_up() {
-    local state=$SANDBOXES/$1 release=$2 fresh=$3 log=$SANDBOXES/$1/install.log
+    sandbox_boot "$@"
+    (
+        flock 9
+        _install_inside "$SANDBOXES/$1" "$SANDBOXES/$1/install.log"
+    ) 9>"$SANDBOXES/$1.lock"
+}
+
+# sandbox_boot NAME RELEASE FRESH: the same without aios in it.
+sandbox_boot() {
+    local state=$SANDBOXES/$1 release=$2 fresh=$3
     [ -d "$state/tree" ] || sandbox_preflight
     [ "$fresh" = no ] || sandbox_down "$1"
     mkdir -p "$state"
@@ -69,7 +78,6 @@ sandbox_up() {
             install_packages sandbox
             _boot "$state"
         fi
-        _install_inside "$state" "$log"
     ) 9>"$state.lock"
 }
 

@@ -16,6 +16,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 DIRECTORY = "var/lib/aios-install"
@@ -135,6 +136,24 @@ def sync(path: Path) -> None:
             os.fsync(file.fileno())
 
 
+def _same(path: Path, other: Path) -> bool:
+    if not os.path.lexists(path) or path.is_symlink() or other.is_symlink():
+        return False
+    one, two = path.stat(), other.stat()
+    owned = (one.st_mode, one.st_uid, one.st_gid) == (two.st_mode, two.st_uid, two.st_gid)
+    return owned and path.read_bytes() == other.read_bytes()
+
+
+def said(main: Callable[..., int]) -> int:
+    """A program's exit status; 3 when what the system refused has been said."""
+    try:
+        return main(*sys.argv[1:])
+    except OSError as error:
+        where = " -> ".join(str(name) for name in (error.filename, error.filename2) if name)
+        print(f"aios: error: {error.strerror}: {where}", file=sys.stderr)
+        return 3
+
+
 def _old(path: Path) -> Path:
     return path.with_name(path.name + OLD)
 
@@ -154,8 +173,10 @@ def _undo(verb: str, words: list[str]) -> None:
                 path.unlink(missing_ok=True)
         case "restore" | "rewrite":
             path, saved = map(Path, words)
+            part(path).unlink(missing_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
-            copy(saved, path, in_place=verb == "rewrite")
+            if not _same(path, saved):
+                copy(saved, path, in_place=verb == "rewrite")
         case "swap":
             path = Path(words[0])
             if not words[1]:
@@ -193,4 +214,4 @@ def main(verb: str, *words: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(said(main))

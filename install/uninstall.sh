@@ -72,7 +72,7 @@ _stop_all() {
     while read -r machine; do
         systemctl --machine "$machine" stop aios.slice 2>/dev/null || true
     done < <(machinectl --no-legend list | cut -d ' ' -f 1)
-    systemctl --quiet stop aios.slice 'aios-*.timer' 'aios-*.socket' 'aios-*.service' 2>/dev/null || true
+    systemctl --quiet stop aios.slice 'system-aios*.slice' 'aios-*.timer' 'aios-*.socket' 'aios-*.service' 2>/dev/null || true
     systemctl reset-failed 'aios-*' 'run-aios-*' 2>/dev/null || true
 }
 
