@@ -64,10 +64,17 @@ parse() {
         --yes) yes=yes ;;
         --api-key)
             key=ask
-            if [ "${2:-}" = - ]; then
+            case ${2:-} in
+            -)
                 key=stdin
                 shift
-            fi
+                ;;
+            '' | -*) ;;
+            *)
+                die "a key does not belong into an argument, where everybody can read it" \
+                    "--api-key asks for it; --api-key - reads it from standard input."
+                ;;
+            esac
             ;;
         --user | --name | --release | --prefix | --distro)
             needs_value "$1" $#

@@ -10,8 +10,10 @@ ENABLED=(aios-memory-backup.timer aios-revert.service)
 RELOAD_BUS=(busctl --quiet call org.freedesktop.DBus /org/freedesktop/DBus
     org.freedesktop.DBus ReloadConfig)
 # shellcheck disable=SC2016 # for a shell of its own
-REMOVE_USER='! getent passwd "$0" >/dev/null || userdel "$0"
-    ! getent group "$0" >/dev/null || groupdel "$0"'
+REMOVE_USERS='for name; do
+    ! getent passwd "$name" >/dev/null || userdel "$name"
+    ! getent group "$name" >/dev/null || groupdel "$name"
+done'
 
 # host USER MACHINE PREFIX KEY DRY_RUN: any of the first four may be empty.
 host() {
@@ -146,15 +148,18 @@ _active_sockets() {
 # Users, groups and directories that are not there yet, and the state that an uninstallation left.
 _install_users() {
     local name directory mode user group
+    local -a names=() directories=()
     while read -r _ name _; do
-        getent passwd "$name" >/dev/null || getent group "$name" >/dev/null ||
-            undo sh -c "$REMOVE_USER" "$name"
+        getent passwd "$name" >/dev/null || getent group "$name" >/dev/null || names+=("$name")
     done < <(grep '^[ug] ' "$SOURCE/units/aios-sysusers.conf")
+    [ "${#names[@]}" = 0 ] || undo sh -c "$REMOVE_USERS" sh "${names[@]}"
     systemd-sysusers aios.conf 2>/dev/null
     while read -r _ directory mode user group _; do
         if [ ! -d "$directory" ]; then
-            undo rm -rf "$directory"
-            note directory "$directory"
+            while [ ! -d "$directory" ]; do
+                directories+=("$directory")
+                directory=${directory%/*}
+            done
         elif [[ $directory == /var/lib/aios/* && $user:$group != root:root ]] &&
             [ "$(stat -c %U "$directory")" = root ]; then
             # It was handed to root when its user went (uninstall.sh).
@@ -163,6 +168,10 @@ _install_users() {
             chmod "$mode" "$directory"
         fi
     done < <(grep '^d ' "$SOURCE/units/aios-tmpfiles.conf")
+    if [ "${#directories[@]}" -gt 0 ]; then
+        undo rm -rf "${directories[@]}"
+        note directory "${directories[@]}"
+    fi
     systemd-tmpfiles --create aios.conf
 }
 
@@ -181,8 +190,8 @@ _activate() {
         systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
             'aios-exec@*.service' "${SERVICES[@]/%/.service}"
     fi
+    enable_units "${wanted[@]}"
     for unit in "${wanted[@]}"; do
-        enable_unit "$unit"
         # A oneshot of the boot is enabled, not started.
         [ "${unit##*.}" = service ] || systemctl --quiet is-active "$unit" || stopped+=("$unit")
     done
@@ -192,10 +201,15 @@ _activate() {
     systemctl start "${stopped[@]}"
 }
 
-enable_unit() {
-    ! systemctl --quiet is-enabled "$1" 2>/dev/null || return 0
+enable_units() {
+    local unit
+    local -a units=()
+    for unit; do
+        systemctl --quiet is-enabled "$unit" 2>/dev/null || units+=("$unit")
+    done
+    [ "${#units[@]}" -gt 0 ] || return 0
     changed
-    note unit "$1"
-    undo systemctl --quiet disable "$1"
-    systemctl --quiet enable "$1"
+    note unit "${units[@]}"
+    undo systemctl --quiet disable "${units[@]}"
+    systemctl --quiet enable "${units[@]}"
 }

@@ -19,8 +19,7 @@ install_machine() {
         undo_file "$settings"
         "$LIB/venv/bin/python3" -I -m aios.machines.settings >>"$settings"
     fi
-    enable_unit machines.target
-    enable_unit "systemd-nspawn@$name.service"
+    enable_units machines.target "systemd-nspawn@$name.service"
     if ! systemctl --quiet is-active "systemd-nspawn@$name.service"; then
         say "starting the machine $name"
         changed

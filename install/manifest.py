@@ -50,8 +50,9 @@ class Manifest:
 
     def with_note(self, kind: str, *values: str) -> "Manifest":
         known = self.noted.get(kind, [])
-        new = [value for value in values if value not in known]
-        return dataclasses.replace(self, noted={**self.noted, kind: [*known, *new]})
+        return dataclasses.replace(
+            self, noted={**self.noted, kind: list(dict.fromkeys((*known, *values)))}
+        )
 
 
 def read(root: Path) -> Manifest:

@@ -49,7 +49,7 @@ packages_for() {
         ;;
     machine-arch) echo base sudo python iproute2 iputils procps-ng less ;;
     machine-fedora)
-        echo systemd dbus-broker passwd sudo python3 bash dnf iproute iputils procps-ng less
+        echo systemd dbus-broker shadow-utils sudo python3 bash dnf iproute iputils procps-ng less
         ;;
     test-debian) echo systemd python3-venv python3-systemd shellcheck btrfs-progs ;;
     vm-debian) echo qemu-system-x86 e2fsprogs ;;

@@ -5,13 +5,17 @@
 # memory where it always was.
 install_user() {
     local user=$1 group
+    local -a groups=()
     for group in aios aios-admin systemd-journal; do
-        ! _member "$user" "$group" || continue
-        changed
-        note member "$user:$group"
-        undo gpasswd --delete "$user" "$group"
-        usermod --append --groups "$group" "$user"
+        _member "$user" "$group" || groups+=("$group")
     done
+    if [ "${#groups[@]}" -gt 0 ]; then
+        changed
+        note member "${groups[@]/#/$user:}"
+        # shellcheck disable=SC2016 # for a shell of its own
+        undo sh -c 'for group; do gpasswd --delete "$0" "$group"; done' "$user" "${groups[@]}"
+        usermod --append --groups "$(IFS=,; echo "${groups[*]}")" "$user"
+    fi
     _link_memory "$user"
 }
 

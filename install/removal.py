@@ -7,6 +7,7 @@ aios-attach@ keeps for each machine. Each path that goes is a line on stdout, an
 import contextlib
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from landing import BESIDE, digest
 
 sys.path.append(str(Path(__file__).parents[1] / "services"))
 from aios.attach import settings
+from aios.machines import inside
 
 NSPAWN = "etc/systemd/nspawn"
 # Written by aios-attach@, one for each machine.
@@ -24,6 +26,9 @@ BUS_FILES = (
     "etc/dbus-1/system.d/org.aios.Exec1.*.conf",
     "usr/local/share/dbus-1/system-services/org.aios.Exec1.*.service",
 )
+MACHINES = "var/lib/machines"
+# What nspawn made in a machine's tree to bind aios's files over. It is empty.
+MOUNT_POINTS = ("usr/local/bin/aios", "usr/local/bin/aigpt", "etc/profile.d/aios.sh")
 
 
 class Removal:
@@ -71,6 +76,20 @@ class Removal:
             if own != text:
                 yield path, own
 
+    def _unmount(self, tree: Path) -> None:
+        """Also in a machine that runs: what is mounted there on what goes here, goes too."""
+        library = f"{self._installed.prefix}/lib/aios"[1:]
+        for path in map(Path, (*MOUNT_POINTS, f"{library}/client", library)):
+            with (
+                contextlib.suppress(OSError),
+                inside.directory(tree, str(path.parent)) as parent,
+            ):
+                found = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+                if stat.S_ISDIR(found.st_mode):
+                    os.rmdir(path.name, dir_fd=parent)
+                elif stat.S_ISREG(found.st_mode) and not found.st_size:
+                    os.unlink(path.name, dir_fd=parent)
+
     def _at(self, path: str) -> Path:
         return self._root / path[1:]
 
@@ -107,6 +126,8 @@ class Removal:
                 # There were no other lines: aios-attach@ had made it.
                 path.unlink()
             print(path)
+        for tree in (self._root / MACHINES).glob("*"):
+            self._unmount(tree)
         if self._purge:
             for name in self._installed.configs:
                 if (path := self._at(name)).is_dir():

@@ -113,7 +113,7 @@ _remove_users() {
                 chown -hR --from="$name" root:root /var/lib/aios
             ! getent group "$name" >/dev/null || chown -hR --from=":$name" :root /var/lib/aios
         }
-        sh -c "$REMOVE_USER" "$name"
+        sh -c "$REMOVE_USERS" sh "$name"
     done < <(grep '^[ug] ' "$SOURCE/units/aios-sysusers.conf" | sort -r)
 }
 
@@ -141,18 +141,30 @@ _purge_machines() {
     fi
 }
 
-# Made by aios, whatever they were for.
+# Made by aios: by the installer, or by `aios machine`, which begins their settings so.
 _machines() {
-    noted machine
+    local first path
+    first=$(head -n 1 "$SOURCE/cfg/nspawn/aios.nspawn")
+    {
+        noted machine
+        for path in /etc/systemd/nspawn/*.nspawn; do
+            if [ -e "$path" ] && [ "$(head -n 1 "$path")" = "$first" ]; then
+                basename "$path" .nspawn
+            fi
+        done
+    } | sort -u
 }
 
 _purge_state() {
     rm -rf /var/lib/aios
+    # What a making or removing of machines left that was killed.
+    rm -rf /var/lib/machines/.aios-*
     rm -f "$CREDENTIALS"/aios.*
     rmdir --ignore-fail-on-non-empty "$CREDENTIALS" 2>/dev/null || true
     # A sandbox's trees are in there as well.
-    if ! compgen -G '/var/lib/aios-sandbox/*/' >/dev/null && [ -w "$AIOS_CACHE" ]; then
-        rm -rf "$AIOS_CACHE"
+    if ! compgen -G '/var/lib/aios-sandbox/*/' >/dev/null; then
+        rm -rf /var/cache/aios
+        [ ! -w "$AIOS_CACHE" ] || rm -rf "$AIOS_CACHE"
     fi
 }
 
@@ -163,7 +175,7 @@ _plan_purge() {
     while read -r name; do
         say "    /var/lib/machines/$name: the machine $name with all that is in it"
     done < <(_machines)
-    say "    /etc/aios, $CREDENTIALS/aios.*, $AIOS_CACHE"
+    say "    /etc/aios, $CREDENTIALS/aios.*, /var/cache/aios"
 }
 
 _plan_removal() {
@@ -199,6 +211,7 @@ _tell_kept() {
     while read -r path; do
         say "the machine $path stays, without aios's lines in its settings"
     done < <(_machines)
+    [ ! -d /var/cache/aios ] || say "what machines are made of stays in /var/cache/aios"
     for path in "${KEPT[@]}"; do
         say "$path was edited and stays"
     done
