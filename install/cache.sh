@@ -12,12 +12,19 @@ hash_of() {
 content_hash() {
     (
         cd "$SOURCE" || exit
-        find "$@" -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' -printf '%m %p\n' |
-            LC_ALL=C sort -k 2 | while read -r mode path; do
-            printf '%s ' "$mode"
-            sha256sum "$path"
-        done
+        _sources "$@" -printf '%m %p\n' | LC_ALL=C sort
+        _sources "$@" -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
     ) | sha256sum | cut -c1-16
+}
+
+# _sources PATH… ACTION…, find's
+_sources() {
+    local -a paths=()
+    while [[ $1 != -* ]]; do
+        paths+=("$1")
+        shift
+    done
+    find "${paths[@]}" -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' "$@"
 }
 
 # cached PATH BUILDER ARGUMENTS…: runs `BUILDER ARGUMENTS… PATH.new` once, however many ask.
