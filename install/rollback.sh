@@ -56,10 +56,16 @@ _go_back() {
 
 # From here on the end of this shell, unless all went well, is the way back.
 roll_back_on_failure() {
+    _end_with _rolled_back
+}
+
+# _end_with FUNCTION: is told the exit status.
+_end_with() {
     set -E
     # What ends it without a word of its own; our programs say one, and end with 3.
     trap '[ $? = 3 ] || FAILED=${BASH_COMMAND%%$'"'\\n'"'*}' ERR
-    trap '_rolled_back $?' EXIT
+    # shellcheck disable=SC2064 # its name is known now
+    trap "$1 \$?" EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -70,7 +76,7 @@ _rolled_back() {
     trap - EXIT
     trap '' HUP INT TERM
     rm -rf "${STAGED:-}"
-    [ -z "${FAILED:-}" ] || say "error: failed: $FAILED"
+    _say_failed
     if [ -e /var/lib/aios-install ]; then
         say "it failed; putting back what this run has changed"
         _go_back || exit "$status"
@@ -83,7 +89,25 @@ _rolled_back() {
     exit "$status"
 }
 
-# What was done holds. stdout: nothing.
+_say_failed() {
+    [ -z "${FAILED:-}" ] || say "error: failed: $FAILED"
+}
+
+# An uninstallation is not undone: each of its steps can be done again.
+go_on_after_failure() {
+    _end_with _stopped
+}
+
+_stopped() {
+    trap - EXIT
+    [ "$1" != 0 ] || exit 0
+    _say_failed
+    say "aios is uninstalled in part"
+    say "Mend what is named above and run ./aios-install.sh --uninstall again: it begins with the rest."
+    exit "$1"
+}
+
+# What was done holds.
 all_went_well() {
     /usr/bin/python3 "$SOURCE/install/manifest.py" finish
     trap - ERR EXIT HUP INT TERM

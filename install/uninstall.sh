@@ -8,6 +8,8 @@ GUARDS=/var/lib/aios/exec/.host/guard
 # uninstall PURGE YES DRY_RUN
 uninstall() {
     local purge=$1 yes=$2 dry_run=$3
+    [ -d /run/systemd/system ] || die "PID 1 is not systemd here, so aios is not installed here" \
+        "A sandbox goes by --sandbox --purge."
     _installed "$purge" || return 0
     if compgen -G "$GUARDS/*" >/dev/null; then
         die "a command on this host runs under guard, and what undoes it would be gone" \
@@ -21,6 +23,8 @@ uninstall() {
     exec 7</usr/lib/tmpfiles.d
     flock 7
     recover
+    go_on_after_failure
+    PACKAGES=$(noted package | paste -sd ' ')
     _stop_all
     [ "$purge" = no ] || _purge_machines
     _remove_files "$purge"
@@ -200,9 +204,8 @@ _plan_removal() {
 
 # _tell_kept PURGE
 _tell_kept() {
-    local path packages
-    packages=$(noted package | paste -sd ' ')
-    [ -z "$packages" ] || say "these packages came with it and stay: $packages"
+    local path
+    [ -z "${PACKAGES:-}" ] || say "these packages came with it and stay: $PACKAGES"
     compgen -G '/etc/systemd/system/aios-*' >/dev/null &&
         say "yours, and it stays: $(compgen -G '/etc/systemd/system/aios-*' | paste -sd ' ')"
     say "the record of what was run stays in the journal"
