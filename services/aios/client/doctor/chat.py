@@ -1,4 +1,4 @@
-"""Which brain chat would use, and whether it has what that needs. No key is read here."""
+"""Which brain chat would use, and whether it has what that needs. No key is read or shown here."""
 
 import socket
 import tomllib
@@ -12,6 +12,7 @@ from aios.client.doctor import answers, tools
 from aios.client.doctor.host import Host
 from aios.client.doctor.report import Report
 from aios.client.varlink import ClientError
+from aios.redact import redact
 
 ADMINISTRATOR = Path("/etc/aios")
 KEYS = ("aios.anthropic-api-key", "aios.anthropic-auth-token")
@@ -54,7 +55,7 @@ def check(host: Host) -> Report:
     else:
         model = settings.get("model") or "the default model"
         keys = f", {len(credentials)} credential" if credentials else ""
-        report.summary = f"answers; {model} at {address or 'the API'}{keys}"
+        report.summary = f"answers; {model} at {redact(address) or 'the API'}{keys}"
     return report
 
 
@@ -95,7 +96,8 @@ def _decrypts(report: Report, path: Path) -> None:
             f" && shred -u {path}",
         )  # fmt: skip
         return
-    done = tools.ask("systemd-creds", "decrypt", f"--name={path.name}", str(path), "/dev/null")
+    decrypt = ("systemd-creds", "decrypt", f"--name={path.name}", str(path), "-")
+    done = tools.ask(*decrypt, secret=True)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         report.fault(
@@ -112,7 +114,7 @@ def _reaches(report: Report, address: str) -> None:
         socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
     except (OSError, ValueError) as error:
         report.warn(
-            f"[chat] base_url {address}", f"is not reached: {error}",
+            f"[chat] base_url {redact(address)}", f"is not reached: {error}",
             "start the model's server, or change base_url in /etc/aios/config.toml",
         )  # fmt: skip
 

@@ -67,7 +67,8 @@ def look(machine: str = "") -> Host:
             )  # fmt: skip
         names = [name for name in names if name == machine]
     wanted = [*UNITS, *(unit for name in names for unit in units_of(name))]
-    return Host(os.getuid() == 0, _shown(wanted), names, running)
+    leaders = {name: running[name] for name in names if name in running}
+    return Host(os.getuid() == 0, _shown(wanted), names, leaders)
 
 
 def units_of(machine: str) -> tuple[str, ...]:

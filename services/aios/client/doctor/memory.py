@@ -27,14 +27,15 @@ def check(host: Host) -> Report:
         return report
     for problem in _problems(report):
         report.fault("memory.db", f"is damaged: {problem}", _restore(backups))
+    whole = "answers" if report.unseen else "whole"
     newest = min((_age_days(backup) for backup in backups), default=None)
     if newest is None:
-        report.summary = "whole; the first backup is still to be made"
+        report.summary = f"{whole}; the first backup is still to be made"
         if _backed_up_before():
             report.fault("backups", "are not there", "aios memory backup")
     else:
         report.summary = (
-            f"whole; {len(backups)} kept, the newest {newest * 24:.0f} h old,"
+            f"{whole}; {len(backups)} kept, the newest {newest * 24:.0f} h old,"
             f" {size(int(backups[0]['bytes']))}"
         )
         if newest > RECENT_DAYS:

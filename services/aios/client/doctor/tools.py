@@ -11,12 +11,14 @@ class Unseen(Exception):
     """What could not be looked at, and why."""
 
 
-def ask(*argv: str, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
-    """Raises Unseen when there is no answer at all."""
+def ask(
+    *argv: str, seconds: float = SECONDS, secret: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """secret: what it prints goes nowhere. Raises Unseen when there is no answer at all."""
     try:
         return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=seconds, check=False,
+            argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+            stdout=subprocess.DEVNULL if secret else subprocess.PIPE, timeout=seconds, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Unseen(f"{argv[0]} did not answer within {seconds:.0f} s") from error

@@ -31,7 +31,7 @@ def check(host: Host) -> Report:
             )  # fmt: skip
     if any(unit.get("NeedDaemonReload") == "yes" for unit in host.units.values()):
         report.warn("systemd", "has other unit files than the disk", "systemctl daemon-reload")
-    _verify(report, host)
+    _verify(report)
     report.summary = f"{len(UNITS)} there, none failed; sockets listen"
     return report
 
@@ -70,7 +70,7 @@ def _failed(report: Report, name: str, unit: Mapping[str, str]) -> None:
     )  # fmt: skip
 
 
-def _verify(report: Report, host: Host) -> None:
+def _verify(report: Report) -> None:
     """What systemd itself has to say of the files, an administrator's drop-ins among them."""
     there = [name for name in (*UNITS, *TEMPLATES) if (UNIT_FILES / name).exists()]
     done = tools.ask("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *there)
