@@ -5,7 +5,7 @@ from argparse import BooleanOptionalAction
 from pathlib import Path
 from typing import Any
 
-from aios.client import consent, steps
+from aios.client import consent, place, steps
 from aios.client.terminal import Terminal
 
 DISTRIBUTIONS = ("debian", "ubuntu", "arch", "fedora")
@@ -50,8 +50,8 @@ def add(actions: Any) -> None:
     remove = actions.add_parser(
         "remove",
         help="remove one with all that is in it",
-        description="Removes a machine: its files, its settings, all that belongs to it but the"
-        " record of its commands and what is remembered of them.",
+        description="Removes a machine: its files, its settings, all that belongs to it but its"
+        " snapshots, the record of its commands and what is remembered of them.",
     )
     remove.add_argument("name", metavar="NAME")
     remove.add_argument("--yes", action="store_true", help="do not ask")
@@ -128,9 +128,12 @@ def _remove(given: Any) -> int:
     answer = steps.call("Remove", parameters, terminal)
     terminal.line(f"{given.name} is gone")
     _mention(terminal, given.name, answer["mentions"])
+    asked = {"name": given.name}
+    if place.look_up("machines", f"{place.MACHINE}.ListSnapshots", asked)["snapshots"]:
+        terminal.note(f"Its snapshots stay: aios machine restore {given.name} makes it again.")
     return 0
 
 
 def _mention(terminal: Terminal, name: str, places: list[str]) -> None:
-    for place in places:
-        terminal.note(f"{place} still names {name}.")
+    for one in places:
+        terminal.note(f"{one} still names {name}.")
