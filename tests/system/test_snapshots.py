@@ -267,8 +267,10 @@ for path in sys.argv[1:]:
 def fill(sandbox: Sandbox, leave: int) -> None:
     """All of the disk but so many MiB."""
     sandbox.sh(f"""
+        sync -f {MACHINES}  # btrfs counts what it has written
         free=$(df -m --output=avail {MACHINES} | tail -n 1)
         fallocate -l $((free > {leave} + 1 ? free - {leave} - 1 : 1))M {MACHINES}/.#full || :
+        sync -f {MACHINES}
         [ {leave} -gt 0 ] || dd if=/dev/zero of={MACHINES}/.#more bs=64k status=none || :
     """)
 
