@@ -137,8 +137,6 @@ class Service:
             return await setup(), None
         except AiosError as error:
             refusal = error
-        except OSError as error:
-            refusal = fault(error)
         except Exception as error:
             log.exception("the service cannot begin")
             refusal = fault(error)
