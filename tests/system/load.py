@@ -114,6 +114,9 @@ def exec_(name):
 def chat(name):
     return program_of(f"!append-id {name}")
 
+def machines(name):
+    return program_of("machine", "list")
+
 def client(number, ask):
     turn = 0
     while not over.is_set():
@@ -130,7 +133,7 @@ def client(number, ask):
         with lock:
             told.append(entry)
 
-kinds = [command] * 4 + [exec_] * 2 + [approved] * 4 + [memory] * 4 + [chat] * 2
+kinds = [command] * 3 + [machines] + [exec_] * 2 + [approved] * 4 + [memory] * 4 + [chat] * 2
 threads = [threading.Thread(target=client, args=each) for each in enumerate(kinds)]
 for thread in threads:
     thread.start()
