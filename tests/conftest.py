@@ -1,5 +1,6 @@
 """Options of `tests/run`, and what each part took."""
 
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -15,6 +16,11 @@ hypothesis.settings.load_profile("shared")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also what takes more than a minute")
     parser.addoption("--release", default="", help="Debian release of the sandbox")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--long"):
+        os.environ.setdefault("AIOS_FUZZ", "20")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

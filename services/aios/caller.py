@@ -47,6 +47,19 @@ class Caller:
     def groups(self) -> frozenset[str]:
         return frozenset() if self.machine else user_groups(self.uid)
 
+    @property
+    def is_command(self) -> bool:
+        """Whether this is a process of a command that aios runs, whatever sockets it found: it has
+        its user's uid, and could approve the next one. One that has gone may have been one: a
+        command's child connects, ends, and leaves the connection. Without a peer (uid as exec was
+        told) there is nothing to look at."""
+        if not self.pid:
+            return bool(self.bus_name)
+        try:
+            return "/aios.slice/run-aios-" in Path(f"/proc/{self.pid}/cgroup").read_text()
+        except OSError:
+            return True
+
     def is_service(self, name: str) -> bool:
         """Whether this is the static user of one of aios's own services."""
         return not self.machine and user_name(self.uid) == name

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import tomli
-
-from aios import sizes
+from aios import sizes, toml_text
 from aios.errors import ConfigError
 from aios.ids import is_machine
 
@@ -29,6 +27,9 @@ RANGES = {
     "budget_tokens": (0, 10**9), "max_cost": (0, 10**6), "max_seconds": (1, 10**6),
     "keep_days": (1, 10**5), "ready_seconds": (0, 10**6), "backups": (1, 1000),
     "priority": (0, 1), "recency": (0, 10),
+}  # fmt: skip
+CHOICES = {
+    "machine_approvals": ("prompt", "host"), "brain": ("", "anthropic", "offline"),
 }  # fmt: skip
 
 HIDDEN = (
@@ -168,14 +169,10 @@ def files(directory: Path = ADMINISTRATOR) -> list[Path]:
 
 def read(path: Path) -> dict[str, Any]:
     try:
-        data = tomli.loads(path.read_text())
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}:1: {error}") from error
-    except tomli.TOMLDecodeError as error:
-        line = getattr(error, "lineno", 1)
-        raise ConfigError(f"{path}:{line}: {error}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}:1: nested too deep") from error
+    data = toml_text.parse(path, text)
     for name, section in data.items():
         if name not in SECTIONS or not isinstance(section, dict):
             raise ConfigError(
@@ -223,6 +220,9 @@ def _value(where: str, name: str, key: str, default: Any, value: Any) -> Any:
         low, high = RANGES[key]
         if not low <= value <= high:
             raise ConfigError(f"{where}: [{name}] {key} must be in {low}..{high}")
+    if key in CHOICES and value not in CHOICES[key]:
+        known = " or ".join(repr(each) for each in CHOICES[key] if each)
+        raise ConfigError(f"{where}: [{name}] {key} must be {known}")
     if key == "memory_max":
         try:
             sizes.number(value)
@@ -278,8 +278,4 @@ def load(paths: Sequence[Path] | None = None) -> Config:
             if not isinstance(properties, dict):
                 raise ConfigError(f"{path}:{line_of(path, 'profile')}: [profile.{name}] is a table")
             profiles.setdefault(name, {}).update(properties)
-    if config.machine.machine_approvals not in ("prompt", "host"):
-        raise ConfigError("[machine] machine_approvals must be 'prompt' or 'host'")
-    if config.chat.brain not in ("", "anthropic", "offline"):
-        raise ConfigError("[chat] brain must be 'anthropic' or 'offline'")
     return replace(config, profiles=profiles, machines=machines)

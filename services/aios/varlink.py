@@ -103,7 +103,9 @@ def _plain(value: Any) -> Any:
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False, default=_plain).encode() + b"\0"
+    # An error may name what its caller wrote, which JSON lets be half of a character.
+    text = json.dumps(message, ensure_ascii=False, default=_plain)
+    return text.encode(errors="replace") + b"\0"
 
 
 def peer_credentials(connection: socket.socket) -> tuple[int, int]:

@@ -124,7 +124,7 @@ def test_a_session_belongs_to_its_user_alone(sandbox: Sandbox) -> None:
         ("Forget", {"session": mine}),
     ):
         answer = call(sandbox, method, "root", **parameters)
-        assert answer["error"] == "org.aios.Error.NotAuthorized", method
+        assert answer["error"] == "org.aios.Error.NotFound", method
     assert call(sandbox, "Session.Close", object=mine) == {}
     assert mine in [one["id"] for one in call(sandbox, "Sessions")["sessions"]]
     assert call(sandbox, "Forget", session=mine) == {}

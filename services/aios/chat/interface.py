@@ -69,7 +69,7 @@ class SessionInterface(Interface):
         self._chat = chat
 
     def has(self, object_id: str, caller: Caller) -> bool:
-        return self._chat.store.has(object_id)
+        return self._chat.store.has_own(caller, object_id)
 
     async def Ask(self, call: Call, prompt: str, options: dict[str, Any]) -> str:
         given = Options(options, {"delegation": str, "delegations": STRING_MAP})

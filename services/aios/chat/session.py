@@ -19,7 +19,7 @@ from ulid import ULID
 
 from aios import durable
 from aios.caller import Caller
-from aios.errors import NotAuthorized, NotFound
+from aios.errors import NotFound
 from aios.ids import is_id, new_id
 
 DAY_SECONDS = 24 * 3600
@@ -194,13 +194,19 @@ class Store:
         return Session(path.parent)
 
     def open(self, caller: Caller, session_id: str) -> Session:
-        """The caller's own session. Somebody else's is refused."""
-        if not self.has(session_id):
-            raise NotFound(f"no session {session_id!r}", hint="open one with Chat1.Open")
-        session = Session(self._directory / session_id)
-        if session.owner != Owner.of(caller):
-            raise NotAuthorized(f"session {session_id} was opened by somebody else")
-        return session
+        """The caller's own session. Somebody else's cannot be told from one that never was."""
+        if self.has(session_id):
+            session = Session(self._directory / session_id)
+            if session.owner == Owner.of(caller):
+                return session
+        raise NotFound(f"no session {session_id!r}", hint="open one with Chat1.Open")
+
+    def has_own(self, caller: Caller, session_id: str) -> bool:
+        try:
+            self.open(caller, session_id)
+        except NotFound:
+            return False
+        return True
 
     def own(self, caller: Caller) -> list[Summary]:
         """The caller's own that have a prompt, the one that was used last first."""

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from aios import config, durable
 from aios.caller import Caller
-from aios.errors import AuditUnavailable, Busy, InvalidOption, NotFound, Unavailable
+from aios.errors import AuditUnavailable, Busy, ConfigError, InvalidOption, NotFound, Unavailable
 from aios.exec.job import Job
 from aios.exec.link import LinkLost, RemoteError
 from aios.exec.machine import Machine
 from aios.exec.unit import MANAGER, Property
 from aios.ids import HOST, is_id
 from aios.revert import BOOT, JOB
-from aios.revert.saved import TooMuch, save
+from aios.revert.saved import TooMuch, Unsafe, save
 
 HINT = f"only on {HOST}"
 
@@ -68,6 +68,8 @@ class Guard:
             durable.sync(self._directory)
         except TooMuch as error:
             raise Busy(str(error), hint="[exec.guard] files") from error
+        except Unsafe as error:
+            raise ConfigError(f"[exec.guard] files: {error}") from error
         except OSError as error:
             raise AuditUnavailable(f"the guard cannot save {error.filename}: {error}") from error
         finally:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import structlog
 from jeepney import DBusAddress, Message, MessageFlag, MessageType
 from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.wrappers import new_method_call
@@ -35,6 +36,8 @@ NO_DESCRIPTORS = array.array("i")
 SYSTEMD = "org.freedesktop.systemd1"
 MANAGER = DBusAddress("/org/freedesktop/systemd1", SYSTEMD, f"{SYSTEMD}.Manager")
 STATE = DBusAddress(MANAGER.object_path, SYSTEMD, "org.freedesktop.DBus.Properties")
+
+log = structlog.get_logger()
 
 SignalHandler = Callable[[Incoming | None], None]
 """A PropertiesChanged of systemd's own; None: look, something may have been missed."""
@@ -132,11 +135,15 @@ class Link:
             self.close()
             return
         self._buffer.add(data)
-        for message in self._buffer.messages(OURS):
-            if message.kind is MessageType.signal:
-                self._signal(message)
-            else:
-                self._reply(message)
+        try:
+            for message in self._buffer.messages(OURS):
+                if message.kind is MessageType.signal:
+                    self._signal(message)
+                else:
+                    self._reply(message)
+        except (wire.Broken, ValueError, TypeError) as error:
+            log.warning("the machine's bus makes no sense", machine=self.machine, reason=str(error))
+            self.close()
 
     def _signal(self, message: Incoming) -> None:
         found = self._handlers.get(message.path)
@@ -144,10 +151,14 @@ class Link:
             found(message)
 
     def _reply(self, message: Incoming) -> None:
-        reply = self._replies.pop(message.serial, None)
-        if reply is None or reply.done():
+        reply = self._replies.get(message.serial)
+        if reply is None:
             return
+        # One that cannot be read ends the link, and that its caller's waiting.
         body = message.body()
+        del self._replies[message.serial]
+        if reply.done():
+            return
         if message.kind is MessageType.error:
             reply.set_exception(RemoteError(message.error, str(body[0]) if body else ""))
         else:

@@ -163,6 +163,8 @@ def require_caller(caller: Caller, request: Request) -> None:
     """Who may call at all; policy says what for."""
     if caller.machine:
         raise NotAuthorized("nobody in a machine may call exec", hint="ask aios there: `aios`")
+    if caller.is_command:
+        raise NotAuthorized("what aios runs may not ask aios", hint="ask from outside of it")
     if caller.is_service(CHAT):
         if not request.delegation:
             raise NotAuthorized(

@@ -20,6 +20,9 @@ Property = tuple[str, tuple[str, Any]]
 
 FIXED = 16
 """Bytes that say how long a message is."""
+MAX_MESSAGE = 16 * 1024**2
+"""Of what comes: systemd tells of some units in some hundred KiB. The bus's own limit is 128
+MiB."""
 MAX_WRITTEN = 256
 MAX_KEPT = 4096
 """Properties that are kept as bytes, and the longest, as Python writes its value."""
@@ -33,7 +36,14 @@ _TEXTS = frozenset("so")
 _LITTLE_ENDIAN = ord("l")
 _LITTLE, _BIG = struct.Struct("<3I"), struct.Struct(">3I")
 _SIGNAL = MessageType.signal.value
+# jeepney asserts where a string or a message has no right end.
+_UNREADABLE = (ValueError, TypeError, LookupError, OverflowError, RecursionError, AssertionError,
+               struct.error)  # fmt: skip
 _FIELDS = {1: "path", 2: "interface", 3: "member", 4: "error", 5: "serial", 7: "sender"}
+
+
+class Broken(Exception):
+    """What is no D-Bus: a machine's bus is as trustworthy as the machine."""
 
 
 class Incoming:
@@ -70,7 +80,10 @@ class Incoming:
 
     def body(self) -> tuple[Any, ...]:
         """Variants are (signature, value). Descriptors of others are not taken."""
-        found: tuple[Any, ...] = Message.from_buffer(self.raw).body
+        try:
+            found: tuple[Any, ...] = Message.from_buffer(self.raw).body
+        except _UNREADABLE as error:
+            raise Broken(f"a body cannot be read: {error}") from error
         return found
 
 
@@ -91,11 +104,17 @@ class Buffer:
                 sizes = _LITTLE if held[at] == _LITTLE_ENDIAN else _BIG
                 body, _serial, fields = sizes.unpack_from(held, at + 4)
                 head = FIXED + -(-fields // 8) * 8
+                if head + body > MAX_MESSAGE:
+                    raise Broken(f"a message of {head + body} bytes")
                 if len(held) - at < head + body:
                     return
                 begin, at = at, at + head + body
                 if held[begin + 1] != _SIGNAL or held.find(about, begin, begin + head) >= 0:
-                    yield Incoming(bytes(held[begin:at]))
+                    try:
+                        message = Incoming(bytes(held[begin:at]))
+                    except _UNREADABLE as error:
+                        raise Broken(f"a head cannot be read: {error}") from error
+                    yield message
         finally:
             del held[:at]
 
@@ -106,6 +125,8 @@ def unit_job(message: Incoming) -> int:
     if at < 0:
         return 0
     at = -(-(at + len(_JOB)) // 8) * 8
+    if at + 4 > len(message.raw):
+        raise Broken("a job without its number")
     (job,) = struct.unpack_from("<I" if message.raw[0] == ord("l") else ">I", message.raw, at)
     return int(job)
 

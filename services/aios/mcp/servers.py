@@ -81,6 +81,8 @@ def parse(text: str, origin: str) -> Servers:
         raise ConfigError(f"{origin}:{error.lineno}: {error.msg}") from error
     except RecursionError as error:
         raise ConfigError(f"{origin}:1: nested too deep") from error
+    except ValueError as error:
+        raise ConfigError(f"{origin}:1: a number is too long") from error
     if not isinstance(data, dict) or len(data) > MAX_SERVERS:
         raise ConfigError(f'{origin}:1: it has {{"mcpServers": {{…}}}}, at most {MAX_SERVERS}')
     known: dict[str, Server] = {}

@@ -16,14 +16,23 @@ from typing import Any
 from aios.errors import InvalidOption
 from aios.memory import answers, history, memories, search
 from aios.memory.history import Event, moment
-from aios.memory.memories import Draft, Source, index, new_id
+from aios.memory.memories import Draft, Source, check_text, index, new_id
 from aios.memory.schema import transaction
+from aios.options import STRINGS, Options
 from aios.redact import redact
 
 CHUNK = 5000
 CACHE_KIB = 65_536
 """With SQLite's 2 MiB, most of what an import of a million takes is reading pages again."""
 COMMAND = "command"
+_KNOWN: Mapping[str, type | tuple[str, str]] = {
+    "kind": str, "id": str, "content": str, "ai_interpretation": str, "priority_score": float,
+    "related_entities": STRINGS, "created_at": str, "user": str, "machine": str, "session": str,
+    "command": str, "exit_status": int, "cwd": str,
+}  # fmt: skip
+_NAMES = frozenset({"id", "user", "machine", "session", "command", "cwd"})
+"""Texts that Draft does not look at."""
+_MAX_INTEGER = 2**63 - 1
 _COUNT = ("memories", "commands", "known")
 
 
@@ -39,7 +48,7 @@ def import_lines(connection: sqlite3.Connection, lines: Iterable[str]) -> dict[s
             for place, record in records:
                 try:
                     counted[_import(connection, record)] += 1
-                except (InvalidOption, TypeError, KeyError) as error:
+                except InvalidOption as error:
                     raise InvalidOption(f"line {place}: {error}") from error
             index(connection)
     return counted
@@ -48,29 +57,43 @@ def import_lines(connection: sqlite3.Connection, lines: Iterable[str]) -> dict[s
 def _object(place: int, line: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidOption(f"line {place} is not JSON: {error}") from error
     if not isinstance(record, dict):
         raise InvalidOption(f"line {place} is not a JSON object")
     return record
 
 
-def _import(connection: sqlite3.Connection, record: Mapping[str, Any]) -> str:
+def _checked(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What we know of it, of the right types. Raises InvalidOption."""
+    known = {name: record[name] for name in _KNOWN if record.get(name) is not None}
+    if "id" in known:
+        known["id"] = str(known["id"])
+    Options(known, _KNOWN)
+    for name in _NAMES & known.keys():
+        check_text(name, known[name])
+    if not -_MAX_INTEGER <= known.get("exit_status", 0) <= _MAX_INTEGER:
+        raise InvalidOption(f"exit_status is out of range: {known['exit_status']}")
+    return known
+
+
+def _import(connection: sqlite3.Connection, told: Mapping[str, Any]) -> str:
+    record = _checked(told)
     if record.get("kind") == COMMAND:
         return _import_command(connection, record)
     draft = Draft.of(
-        record["content"],
+        record.get("content", ""),
         ai_interpretation=record.get("ai_interpretation"),
         priority_score=record.get("priority_score"),
         related_entities=record.get("related_entities"),
     )
     created = moment(record["created_at"]) if record.get("created_at") else memories.now()
-    memory_id = str(record.get("id") or new_id())
-    owner = str(record.get("user") or "")
+    memory_id = record.get("id") or new_id()
+    owner = record.get("user", "")
     if not memories.insert(connection, memory_id, draft, owner=owner, created_at=created):
         return "known"
     if record.get("session") or record.get("machine"):
-        machine, session = str(record.get("machine") or ""), str(record.get("session") or "")
+        machine, session = record.get("machine", ""), record.get("session", "")
         memories.put_source(
             connection, memory_id, Source(machine, owner, os.getuid(), session, "import")
         )
@@ -79,13 +102,15 @@ def _import(connection: sqlite3.Connection, record: Mapping[str, Any]) -> str:
 
 def _import_command(connection: sqlite3.Connection, record: Mapping[str, Any]) -> str:
     status = record.get("exit_status")
+    command = record.get("command") or record.get("content", "")
+    check_text("command", command)
     event = Event(
-        id=str(record.get("id") or new_id()),
-        command=redact(str(record.get("command") or record["content"])),
-        machine=str(record.get("machine") or ""),
+        id=record.get("id") or new_id(),
+        command=redact(command),
+        machine=record.get("machine", ""),
         uid=os.getuid(),
-        user=str(record.get("user") or ""),
-        started_at=str(record.get("created_at") or memories.now()),
+        user=record.get("user", ""),
+        started_at=record.get("created_at") or memories.now(),
         session=record.get("session"),
         exit_status=status,
         ended="exit" if status is not None else None,

@@ -131,7 +131,7 @@ def _entities_json(entities: tuple[str, ...] | None) -> str | None:
 def read_entities(text: str | None) -> tuple[str, ...]:
     try:
         values = json.loads(text or "[]")
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         values = []  # another program's: the rest of the memory is still good
     return tuple(str(value) for value in values) if isinstance(values, list) else ()
 

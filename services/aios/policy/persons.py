@@ -1,6 +1,5 @@
 """Who may use aios, and for which machine."""
 
-from pathlib import Path
 from typing import Protocol
 
 from aios.caller import APPROVERS, Caller
@@ -17,19 +16,10 @@ def is_service(caller: Caller) -> bool:
     return any(caller.is_service(name) for name in SERVICES)
 
 
-def is_command(pid: int) -> bool:
-    """Whether it is a process of a command that aios runs, whatever sockets it found: it has its
-    user's uid, and could approve the next one."""
-    try:
-        return "/aios.slice/run-aios-" in Path(f"/proc/{pid}/cgroup").read_text()
-    except OSError:
-        return False
-
-
 def require(caller: Caller, machine: str, settings: Machine) -> None:
     """Raises NotAuthorized unless the caller is a person who may use this machine: on the host a
     member of group `aios`, in a machine one of `machine_users`, for that machine alone."""
-    if is_command(caller.pid):
+    if caller.is_command:
         raise NotAuthorized("what aios runs may not ask aios", hint="ask from outside of it")
     if is_service(caller):
         raise NotAuthorized(

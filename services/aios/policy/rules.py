@@ -9,8 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import tomli
-
+from aios import toml_text
 from aios.config import SECTIONS
 from aios.errors import ConfigError
 from aios.policy.decision import Decision
@@ -96,17 +95,7 @@ def parse(
     refused_keys: frozenset[str] = frozenset(),
 ) -> Layer:
     """Reads a file's text. What is refused is known, but may not stand in this file."""
-    try:
-        data = tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        line = getattr(error, "lineno", None)
-        if line is None:
-            found = re.search(r"at line (\d+)", str(error))
-            line = found.group(1) if found else 1
-        raise ConfigError(f"{path}:{line}: {error}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}:1: nested too deep") from error
-    loader = _Loader(path, text, data)
+    loader = _Loader(path, text, toml_text.parse(path, text))
     loader.refuse(refused_sections, refused_keys)
     return loader.layer()
 

@@ -12,8 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import tomli
-
+from aios import toml_text
 from aios.errors import ConfigError
 from aios.policy.tools import Options, Tool, Wrapper
 
@@ -52,12 +51,7 @@ def load(paths: Sequence[Path] | None = None) -> Mapping[str, Tool]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}:1: {error}") from error
-        try:
-            tables = tomli.loads(text)
-        except tomli.TOMLDecodeError as error:
-            raise ConfigError(f"{path}:{getattr(error, 'lineno', 1)}: {error}") from error
-        except RecursionError as error:
-            raise ConfigError(f"{path}:1: nested too deep") from error
+        tables = toml_text.parse(path, text)
         for name, table in tables.items():
             try:
                 if not isinstance(table, dict):

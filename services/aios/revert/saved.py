@@ -22,6 +22,10 @@ class TooMuch(Exception):
     pass
 
 
+class Unsafe(Exception):
+    """Others could lay a link there, and have any file saved, or written over."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """kind: file, directory, link, absent or other. content: the number of a file's copy; target:
@@ -62,14 +66,33 @@ def _below(path: Path) -> Iterator[Path]:
             yield from _below(inner)
 
 
+def _require_safe(directory: Path) -> None:
+    """Nobody but root, or who runs this, can rename what is in it."""
+    try:
+        found = directory.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(found.st_mode):
+        return  # as safe as what it is in
+    theirs = found.st_uid not in (0, os.geteuid())
+    shared = found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid)
+    if theirs or (shared and not found.st_mode & stat.S_ISVTX):
+        raise Unsafe(f"{directory} is not root's alone to write")
+
+
 def save(paths: Sequence[Path], directory: Path) -> None:
-    """On disk when it returns. Raises OSError, TooMuch."""
+    """On disk when it returns. Raises OSError, TooMuch, Unsafe."""
     (directory / "content").mkdir(mode=0o700, parents=True)
     entries: list[Entry] = []
     size = 0
     for path in paths:
+        place = path.parent.resolve()
+        for parent in {*path.parents, place, *place.parents}:
+            _require_safe(parent)
         for each in [path, *(_below(path) if path.is_dir() and not path.is_symlink() else ())]:
             entry = look(each)
+            if entry.kind == "directory":
+                _require_safe(each)
             if entry.kind == "file":
                 entry = Entry(**{**asdict(entry), "content": len(entries)})
                 data = each.read_bytes()

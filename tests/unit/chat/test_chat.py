@@ -159,7 +159,7 @@ async def test_people_of_a_machine_talk_about_it(world: Any, machine: str) -> No
     world.caller = INSIDE
     session = world.chat.open(INSIDE, machine)
     assert await world.ask(session, "!true") is Status.OK
-    with pytest.raises(NotAuthorized):
+    with pytest.raises(NotFound):
         await world.chat.ask(Caller(uid=0, pid=1), session, "!true", "d", world.emit)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from aios.caller import Caller
 from aios.chat.session import DAY_SECONDS, Store
-from aios.errors import NotAuthorized, NotFound
+from aios.errors import NotFound
 
 ME = Caller(uid=1000, pid=1)
 
@@ -20,14 +20,14 @@ def test_only_who_opened_it_has_it(store: Store) -> None:
     assert store.open(Caller(uid=1000, pid=9), session.id).target == "box"
     inside = Caller(uid=600000, pid=1, machine="box", machine_uid=1000)
     for other in (Caller(uid=0, pid=1), Caller(uid=1001, pid=1), inside):
-        with pytest.raises(NotAuthorized):
+        with pytest.raises(NotFound):
             store.open(other, session.id)
 
 
 def test_people_of_a_machine_keep_theirs_when_its_uids_move(store: Store) -> None:
     session = store.create(Caller(uid=600000, pid=1, machine="box", machine_uid=1000), "box")
     store.open(Caller(uid=900000, pid=1, machine="box", machine_uid=1000), session.id)
-    with pytest.raises(NotAuthorized):
+    with pytest.raises(NotFound):
         store.open(Caller(uid=600000, pid=1, machine="other", machine_uid=1000), session.id)
 
 

@@ -1,13 +1,14 @@
 """Files as they were, saved and put back."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from aios.revert import saved
-from aios.revert.saved import TooMuch, restore, save
+from aios.revert.saved import TooMuch, Unsafe, restore, save
 
 
 def tree(root: Path) -> dict[str, tuple[str, int, str]]:
@@ -91,3 +92,25 @@ def test_a_bound(etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(saved, "MAX_ENTRIES", 2)
     with pytest.raises(TooMuch):
         save([etc / "ssh"], tmp_path / "saved")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
+def test_what_others_can_rename_is_not_saved(etc: Path, tmp_path: Path) -> None:
+    """They could lay a link to /etc/shadow in its place, and get a copy of it."""
+    for change in (
+        lambda: os.chown(etc / "ssh", 1000, 0),
+        lambda: (etc / "ssh").chmod(0o757),
+        lambda: (os.chown(etc / "ssh", 0, 1000), (etc / "ssh").chmod(0o775)),
+    ):
+        change()
+        for path in (etc / "ssh", etc / "ssh/sshd_config", etc / "ssh/nowhere"):
+            with pytest.raises(Unsafe, match="is not root's alone to write"):
+                save([path], tmp_path / "refused")
+            shutil.rmtree(tmp_path / "refused")
+        os.chown(etc / "ssh", 0, 0)
+        (etc / "ssh").chmod(0o755)
+    (tmp_path / "link").symlink_to(etc)
+    save([tmp_path / "link/hosts"], tmp_path / "saved")
+    os.chown(etc, 1000, 0)
+    with pytest.raises(Unsafe):
+        save([tmp_path / "link/hosts"], tmp_path / "refused")

@@ -39,7 +39,7 @@ def detect(path: Path) -> str:
         return "jsonl"
     try:
         whole = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return _lines(path)
     if isinstance(whole, dict) and isinstance(whole.get("memories"), dict):
         return "aigpt-0.1"
@@ -55,7 +55,7 @@ def _lines(path: Path) -> str:
         line = next((line for line in lines if line.strip()), "")
     try:
         first_record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         first_record = None
     if isinstance(first_record, dict) and "content" in first_record:
         return "jsonl"

@@ -46,4 +46,5 @@ def _said(message: dict[str, Any]) -> str:
         return ""
     parts = content.get("parts") if isinstance(content, dict) else None
     # Other parts are images and files.
-    return text("\n".join(part for part in parts or [] if isinstance(part, str)))
+    said = parts if isinstance(parts, list) else []
+    return text("\n".join(part for part in said if isinstance(part, str)))

@@ -34,7 +34,7 @@ def read(path: Path) -> Iterator[Record]:
                     "updated_at": time(known.get("updated_at")),
                     "related_entities": list(read_entities(known.get("related_entities"))),
                 }
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise InvalidOption(f"{path}: {error}") from error
 
 
@@ -45,9 +45,12 @@ def analysis(path: Path) -> tuple[dict[str, float], str] | None:
             row = connection.execute(
                 "SELECT * FROM user_analyses ORDER BY julianday(analyzed_at) DESC LIMIT 1"
             ).fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return None  # 0.2 had no such table
-    return ({name: float(row[name]) for name in TRAITS}, text(row["summary"])) if row else None
+    try:
+        return ({name: float(row[name]) for name in TRAITS}, text(row["summary"])) if row else None
+    except (TypeError, ValueError, IndexError):
+        return None  # another program's
 
 
 def _open(path: Path) -> sqlite3.Connection:

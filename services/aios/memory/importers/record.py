@@ -58,13 +58,15 @@ def fit(record: Record) -> Record:
     """What a memory cannot be, left out: one record must not keep the others from coming in."""
     score = record.get("priority_score")
     rated = isinstance(score, int | float) and score == score  # NaN is not itself
-    names = record.get("related_entities") or []
+    names = record.get("related_entities")
     return {
         **record,
         "priority_score": score if rated else None,
-        "ai_interpretation": (record.get("ai_interpretation") or "")[:_PIECE],
+        "ai_interpretation": text(record.get("ai_interpretation"))[:_PIECE],
         "related_entities": [
-            name for name in names if name and len(text(name).encode()) <= MAX_ENTITY
+            name
+            for name in (names if isinstance(names, list) else [])
+            if text(name) and len(text(name).encode()) <= MAX_ENTITY
         ][:MAX_ENTITIES],
     }
 
