@@ -55,8 +55,11 @@ def tagged(command: str) -> tuple[Tagged, ...]:
 def command_in(text: str) -> str:
     """The command in a record that may also have words about it ("the web server: `apt install
     nginx`"); the text itself where it begins with one, or where none is seen."""
-    pieces = [*re.findall(r"`([^`]+)`", text), *re.findall(r"(?m)^\s*[$#>]\s+(.+)$", text)]
-    pieces += re.split(r"\s*(?:\n|→|=>|->|: |- |\bran:? )\s*", text)[1:]
+    # No run of blanks is looked at from each of its ends: 64 KiB of them would take a minute.
+    pieces = re.findall(r"`([^`]+)`", text)
+    pieces += re.findall(r"(?m)^[^\S\n]*[$#>][^\S\n]+(.+)$", text)
+    rest = re.split(r"\n|→|=>|->|: |- |\bran:? ", text)[1:]
+    pieces += [piece.strip() for piece in rest if not piece.isspace()]
     known = next((piece for piece in pieces if _is_known(piece)), text)
     return text if _is_known(text) and not _WORDY.match(text) else known
 

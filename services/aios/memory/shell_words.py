@@ -16,6 +16,9 @@ _KEYWORDS = frozenset(
 )  # fmt: skip
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+# Bounded: each digit of a long number asks anew.
+_REDIRECTION = re.compile(r"\d{0,9}(?:&?>>?[|&]?|<<<|<<-?|<>|<&?)")
+_END = re.compile(r"\|\||&&|;;|\|&|[;&|\n()]")
 # Programs that run the rest of their words; with how many operands of their own before it.
 _WRAPPERS: dict[str, int] = {
     "sudo": 0, "doas": 0, "env": 0, "nohup": 0, "nice": 0, "ionice": 0, "time": 0, "exec": 0,
@@ -98,23 +101,30 @@ def _tokens(line: str) -> Iterator[tuple[str, str]]:
     """("word"|"redirect"|"end"|"sub", text)"""
     word: list[str] | None = None
     place, size = 0, len(line)
+
+    def added(text: str) -> list[str]:
+        # In place: a word may have as many pieces as the line has characters.
+        pieces = [] if word is None else word
+        pieces.append(text)
+        return pieces
+
     while place < size:
         char = line[place]
         if char == "\\":
             if line[place + 1 : place + 2] != "\n":
-                word = [*(word or []), line[place + 1 : place + 2]]
+                word = added(line[place + 1 : place + 2])
             place += 2
         elif char == "'":
             end = line.find("'", place + 1)
             end = size if end < 0 else end
-            word = [*(word or []), line[place + 1 : end]]
+            word = added(line[place + 1 : end])
             place = end + 1
         elif char == '"':
             end = _closing_quote(line, place + 1)
             text = line[place + 1 : end]
             for sub in re.findall(r"\$\(([^()]*)\)|`([^`]*)`", text):
                 yield "sub", sub[0] or sub[1]
-            word = [*(word or []), re.sub(r'\\(["\\$`])', r"\1", text)]
+            word = added(re.sub(r'\\(["\\$`])', r"\1", text))
             place = end + 1
         elif char == "`" or line.startswith(("$(", "<(", ">("), place):
             start = place + (1 if char == "`" else 2)
@@ -122,7 +132,7 @@ def _tokens(line: str) -> Iterator[tuple[str, str]]:
             end = size if end < 0 else end
             if not line.startswith("$((", place):
                 yield "sub", line[start:end]
-            word = [*(word or []), line[place : end + 1]]
+            word = added(line[place : end + 1])
             place = end + 1
         elif char == "#" and word is None:
             end = line.find("\n", place)
@@ -132,7 +142,7 @@ def _tokens(line: str) -> Iterator[tuple[str, str]]:
                 yield "word", "".join(word)
                 word = None
             place += 1
-        elif match := re.compile(r"\d*(?:&?>>?[|&]?|<<<|<<-?|<>|<&?)").match(line, place):
+        elif match := _REDIRECTION.match(line, place):
             if match[0].lstrip("0123456789") and (word is None or not match[0][0].isdigit()):
                 if word is not None:
                     yield "word", "".join(word)
@@ -140,16 +150,16 @@ def _tokens(line: str) -> Iterator[tuple[str, str]]:
                 yield "redirect", match[0]
                 place = match.end()
             else:
-                word = [*(word or []), char]
+                word = added(char)
                 place += 1
-        elif match := re.compile(r"\|\||&&|;;|\|&|[;&|\n()]").match(line, place):
+        elif match := _END.match(line, place):
             if word is not None:
                 yield "word", "".join(word)
                 word = None
             yield "end", match[0]
             place = match.end()
         else:
-            word = [*(word or []), char]
+            word = added(char)
             place += 1
     if word is not None:
         yield "word", "".join(word)
