@@ -40,14 +40,20 @@ DEFAULT = Access.READ_ONLY
 
 def wanted(machine: str, directory: Path = WANTED) -> Access:
     """NONE for a file that does not say."""
+    # Not ours to trust: a link is not followed, a FIFO not waited for.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        fd = os.open(directory / machine, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(directory / machine, flags)
     except FileNotFoundError:
         return DEFAULT
     except OSError:
         return Access.NONE
-    with os.fdopen(fd, "rb") as file:
-        text = file.read(_LONGEST).decode(errors="replace").strip()
+    try:
+        text = os.read(fd, _LONGEST).decode(errors="replace").strip()
+    except OSError:
+        return Access.NONE
+    finally:
+        os.close(fd)
     return Access(text) if text in tuple(Access) else Access.NONE
 
 
