@@ -12,9 +12,10 @@ from jeepney import DBusAddress, HeaderFields, MessageType
 from jeepney.wrappers import new_error, new_method_call, new_method_return, new_signal
 
 from aios.exec import wire
-from aios.exec.link import Link, LinkLost, RemoteError
+from aios.exec.link import OURS, Link, LinkLost, RemoteError
 
-SYSTEMD = DBusAddress("/x", ":1.1", "org.freedesktop.DBus.Properties")
+UNIT = OURS.decode() + "x_2eservice"
+SYSTEMD = DBusAddress(UNIT, "org.freedesktop.systemd1", "org.freedesktop.DBus.Properties")
 MACHINE = "m"
 
 
@@ -58,9 +59,8 @@ async def hears(data: bytes) -> None:
     loop.set_exception_handler(lambda _loop, context: faults.append(context))
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    link = Link(MACHINE, ours, None)
-    link._systemd = ":1.1"
-    link.follow("/x", lambda message: wire.unit_job(message) if message else None)
+    link = Link(MACHINE, ours)
+    link.follow(UNIT, lambda message: wire.unit_job(message) if message else None)
     loop.add_reader(ours, link._readable)
     reply = link.start_call(SYSTEMD, "A")
     theirs.sendall(data)
