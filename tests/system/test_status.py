@@ -54,6 +54,18 @@ def test_in_place(sandbox: Sandbox) -> None:
         assert person.raw.rstrip().endswith("\x1b[?25h\x1b[?1049l")
 
 
+def test_a_watch_that_is_ended_leaves_the_terminal_as_it_was(sandbox: Sandbox) -> None:
+    for ends, status in (("\x03", 0), ("TERM", 143)):
+        with Person(sandbox, ["aios", "status", "--watch"]) as person:
+            person.sees("q leaves")
+            if ends == "TERM":
+                sandbox.run(["pkill", "-TERM", "-f", "^/usr/bin/python3 .*aios status --watch"])
+            else:
+                person.type(f"\x1a{ends}")
+            assert person.leaves() == status
+            assert "\x1b[?25h\x1b[?1049l" in person.raw
+
+
 def test_a_line_whenever_something_is_otherwise(sandbox: Sandbox) -> None:
     watching = sandbox.popen(["aios", "status", "--watch", "--json"])
     assert watching.stdout is not None

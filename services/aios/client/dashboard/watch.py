@@ -7,6 +7,7 @@ every two seconds, only systemd is asked, and times are counted on.
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -23,6 +24,8 @@ from aios.client.terminal import Terminal
 from aios.client.varlink import UNAVAILABLE, ClientError
 
 SECONDS = 2.0
+PAUSE_SECONDS = 0.7
+"""Between two looks, however much the journal moves: each costs some tenths of a second of CPU."""
 LEAVE = (b"q", b"Q", b"\x04", b"\x1b", b"")
 # xterm's other screen, and the cursor: what was there before comes back.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -40,26 +43,33 @@ def draw(terminal: Terminal) -> int:
         while True:
             found = looking.again(changed=changed)
             _paint(terminal, found)
-            ready = select.select([journal, *keys], [], [], SECONDS)[0]
+            ready = (
+                select.select(keys, [], [], PAUSE_SECONDS)[0]
+                or (select.select([journal, *keys], [], [], SECONDS)[0])
+            )
             if any(os.read(key, 64)[:1] in LEAVE for key in keys if key in ready):
                 return 0 if healthy(found) else 1
             changed = journal in ready and _drained(journal)
+    # Ctrl-C, which `_screen` takes.
+    return 0
 
 
 def lines() -> int:
     """An object a line, whenever something is otherwise."""
-    before, waiting = None, select.poll()
+    before, waiting, gone = None, select.poll(), select.poll()
     with system_bus.connection() as bus, _following() as journal:
         waiting.register(journal, select.POLLIN)
-        # For its errors alone: nobody reads on.
-        waiting.register(sys.stdout, 0)
+        for poll in (waiting, gone):
+            # For its errors alone: nobody reads on.
+            poll.register(sys.stdout, 0)
         looking, changed = Looking(bus), False
         while True:
             found = looking.again(changed=changed)
             if found != before:
                 print(json.dumps(found, ensure_ascii=False), flush=True)
                 before = found
-            ready = [descriptor for descriptor, _ in waiting.poll(SECONDS * 1000)]
+            polled = gone.poll(PAUSE_SECONDS * 1000) or waiting.poll(SECONDS * 1000)
+            ready = [descriptor for descriptor, _ in polled]
             if sys.stdout.fileno() in ready:
                 raise BrokenPipeError
             changed = journal in ready and _drained(journal)
@@ -98,6 +108,9 @@ def _screen(terminal: Terminal) -> Iterator[list[int]]:
     """Ours until it ends, however it ends. Yields what keys come from."""
     keys = [sys.stdin.fileno()] if sys.stdin.isatty() else []
     before = [(key, termios.tcgetattr(key)) for key in keys]
+    signal.signal(signal.SIGTERM, _end)
+    # Stopped, it would leave the shell on our screen.
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     try:
         for key in keys:
             tty.setcbreak(key)
@@ -111,6 +124,10 @@ def _screen(terminal: Terminal) -> Iterator[list[int]]:
         terminal.out.flush()
         for key, mode in before:
             termios.tcsetattr(key, termios.TCSADRAIN, mode)
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _paint(terminal: Terminal, found: dict[str, Any]) -> None:
