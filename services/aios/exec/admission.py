@@ -158,6 +158,8 @@ class Admission:
                 scratch=f"run-aios-{job.id}" if profile.confined else "",
             )  # fmt: skip
             unenforced = allowed.unenforced(await self.machine.unenforced(profile, spec.account))
+            link = await self.machine.link()
+            spec = replace(spec, profile=profile.among(link.root))
             live.job = replace(job, unenforced=unenforced, output_kept=allowed.output_max or 0)
         return spec
 

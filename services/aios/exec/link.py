@@ -67,6 +67,8 @@ class Link:
         self._buffer = wire.Buffer()
         self._serials = itertools.count(1)
         self._replies: dict[int, asyncio.Future[tuple[Any, ...]]] = {}
+        self.root = Path("/")
+        """Its files, as the host sees them."""
         self.cgroup: Path | None = None
         """That of all the machine's slices, on the host; None: unknown."""
         self.booting = False

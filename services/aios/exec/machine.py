@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from aios.bus import Bus
 from aios.errors import (
@@ -85,6 +86,8 @@ class Machine:
     async def _opened(self, leader: int) -> Link:
         link = await Link.open(self.name, leader)
         try:
+            # For the host, too: exec's own /tmp is another.
+            link.root = Path(f"/proc/{leader}/root")
             link.cgroup = cgroup.of_machine(leader)
             if link.cgroup is not None and not cgroup.accounts_io(link.cgroup):
                 link.missing |= IO

@@ -7,6 +7,7 @@ under systemd's own names.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from aios.errors import ConfigError
@@ -58,6 +59,7 @@ KINDS = {
     "CPUWeight": Kind.WEIGHT,
     "RuntimeMaxSec": Kind.SECONDS,
 }
+PATHS = ("InaccessiblePaths", "ReadOnlyPaths")
 LIMITS = frozenset({"TasksMax", "MemoryMax", "CPUWeight", "RuntimeMaxSec"})
 
 # Sockets of services that do as root what anybody who may connect asks for; aios's own, through
@@ -121,6 +123,16 @@ class Profile:
             return self
         return Profile(self.name, {**self.settings, "AmbientCapabilities": []})
 
+    def among(self, root: Path) -> "Profile":
+        """The same without paths to hide or protect (`-…`) that are not there, below the machine's
+        root. systemd would skip them, but looks at all mounts for each: a millisecond of them."""
+        found = {
+            name: [path for path in self.settings[name] if _matters(root, path)]
+            for name in PATHS
+            if name in self.settings
+        }
+        return Profile(self.name, {**self.settings, **found})
+
     def properties(self) -> list[Property]:
         """All but the limits, which are each command's own (aios.exec.limits)."""
         found = [
@@ -130,6 +142,18 @@ class Profile:
             # An error that the command can report, not a kill.
             found.append(("SystemCallErrorNumber", ("i", EPERM)))
         return found
+
+
+def _matters(root: Path, path: str) -> bool:
+    if not path.startswith("-"):
+        return True  # systemd refuses to start without it
+    try:
+        (root / path.lstrip("-/")).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass  # hidden from us, perhaps not from the command
+    return True
 
 
 def _property(name: str, value: Any) -> Property:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,19 @@ def test_on_the_host_nobody_reads_more_than_they_may() -> None:
     assert dict(READ_ONLY.on_host().properties())["AmbientCapabilities"] == ("t", 0)
     full = load({})["full"]
     assert full.on_host() is full
+
+
+def test_what_is_not_there_is_not_hidden(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/docker.sock").touch()
+    (tmp_path / "run/link").symlink_to("/nowhere")
+    wanted = ["-/run/docker.sock", "-/run/none", "-/run/docker.sock/below", "-/run/link", "/needed"]
+    profile = Profile(Name.READ_ONLY, {"InaccessiblePaths": wanted}).among(tmp_path)
+    assert profile.settings == {"InaccessiblePaths": ["-/run/docker.sock", "-/run/link", "/needed"]}
+    # What cannot be looked at is hidden.
+    long = "-/" + "x" * 300
+    profile = Profile(Name.READ_ONLY, {"ReadOnlyPaths": [long]}).among(tmp_path)
+    assert profile.settings == {"ReadOnlyPaths": [long]}
 
 
 def test_who_runs_it() -> None:
