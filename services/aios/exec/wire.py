@@ -39,7 +39,7 @@ _SIGNAL = MessageType.signal.value
 # jeepney asserts where a string or a message has no right end.
 _UNREADABLE = (ValueError, TypeError, LookupError, OverflowError, RecursionError, AssertionError,
                struct.error)  # fmt: skip
-_FIELDS = {1: "path", 2: "interface", 3: "member", 4: "error", 5: "serial", 7: "sender"}
+_FIELDS = {1: "path", 3: "member", 4: "error"}
 
 
 class Broken(Exception):
@@ -47,14 +47,14 @@ class Broken(Exception):
 
 
 class Incoming:
-    """A whole message. path, interface, member, error, sender: empty where it has none."""
+    """A whole message. path, member, error: empty where it has none."""
 
-    __slots__ = ("error", "interface", "kind", "member", "path", "raw", "sender", "serial")
+    __slots__ = ("error", "kind", "member", "path", "raw", "serial")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.kind = MessageType(raw[1])
-        self.path = self.interface = self.member = self.error = self.sender = ""
+        self.path = self.member = self.error = ""
         self.serial = 0
         """Of the call that it answers."""
         order = "<" if raw[0] == ord("l") else ">"
@@ -71,10 +71,9 @@ class Incoming:
             (value,) = struct.unpack_from(order + "I", raw, at)
             at += 4
             if kind in _TEXTS:
-                text = raw[at : at + value].decode()
-                at += value + 1
                 if code in _FIELDS:
-                    setattr(self, _FIELDS[code], text)
+                    setattr(self, _FIELDS[code], raw[at : at + value].decode())
+                at += value + 1
             elif code == 5:
                 self.serial = value
 
