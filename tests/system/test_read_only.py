@@ -43,13 +43,14 @@ async def main(command):
 asyncio.run(main(sys.argv[1]))
 """
 
-# What there is: every file but what systemd and the journal keep about units that come and go;
-# who runs; what is active; and what the kernel says of the machine.
+# What there is: every file but what systemd and the journal keep about units that come and go, and
+# the memory, which the host writes; who runs; what is active; what the kernel says of the machine.
 MANIFEST = r"""
 files() {
     find / \( -path /proc -o -path /sys -o -path /var/log/journal -o -path /run/log \
         -o -path /run/systemd -o -path /run/aios -o -path /run/dbus -o -path /dev/pts \
-        -o -path /run/user -o -path /var/cache/apt -o -path /run/host \) -prune -o \
+        -o -path /run/user -o -path /var/cache/apt -o -path /run/host \
+        -o -path /root/.config/syui/ai/gpt \) -prune -o \
         -printf '%y %m %U:%G %s %T@ %l %p\n' |
         grep -vE ' (/run|/tmp|/var/tmp|/var/log|/home)$' | sort
 }

@@ -13,13 +13,12 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import structlog
-
 from aios import durable
 from aios.attach import access, files, settings
 from aios.bus import DAEMON, DAEMON_PATH, Bus
 from aios.errors import AiosError
 from aios.ids import is_machine
+from aios.journal import log
 from aios.machines.place import Place
 from aios.record import anchors
 from aios.snapshots.store import Store
@@ -30,7 +29,6 @@ PASSING = Path("/run/aios/state")
 NSPAWN_RUN = Path("/run/systemd/nspawn")
 _STAYS = (anchors.HEAD, anchors.NAME)
 _QUEUE = "history"
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

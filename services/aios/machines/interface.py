@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import structlog
-
 from aios.errors import InvalidOption
 from aios.interface import Call
+from aios.journal import log
 from aios.machines.archive import Compression
 from aios.machines.door import tell
 from aios.machines.keeping import Keeping
@@ -15,7 +14,6 @@ from aios.machines.settings import Network
 from aios.options import Options
 
 _SETTINGS: dict[str, type] = {"network": str, "private_users": bool}
-log = structlog.get_logger()
 
 
 class Machine1(Keeping):
