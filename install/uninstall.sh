@@ -160,6 +160,9 @@ _machines() {
 }
 
 _purge_state() {
+    # Sealed subvolumes are nothing for rm.
+    PYTHONPATH=$SOURCE/services /usr/bin/python3 -B -m aios.snapshots.remove \
+        /var/lib/aios/snapshots /var/lib/machines/.aios
     rm -rf /var/lib/aios
     # What a making or removing of machines left that was killed.
     rm -rf /var/lib/machines/.aios-*
@@ -175,7 +178,8 @@ _purge_state() {
 _plan_purge() {
     local name
     say "--purge removes for good:"
-    say "    /var/lib/aios: the memory and its backups, conversations, people's own rules"
+    say "    /var/lib/aios: the memory and its backups, conversations, people's own rules, snapshots of machines"
+    [ ! -e /var/lib/machines/.aios ] || say "    /var/lib/machines/.aios: snapshots of machines"
     while read -r name; do
         say "    /var/lib/machines/$name: the machine $name with all that is in it"
     done < <(_machines)

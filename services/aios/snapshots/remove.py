@@ -6,6 +6,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,3 +73,8 @@ def _clear(descriptor: int) -> None:
         flags = struct.unpack_from("=I", answer)[0]
         if flags & _HELD:
             fcntl.ioctl(descriptor, _SETFLAGS, bytearray(struct.pack("=II", flags & ~_HELD, 0)))
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        remove(Path(argument))
