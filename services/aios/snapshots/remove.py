@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aios.errors import Unavailable
 from aios.snapshots import btrfs
+from aios.snapshots.walk import require_unmounted
 
 _GETFLAGS = 0x80086601
 _SETFLAGS = 0x40086602
@@ -37,8 +38,10 @@ def working(path: Path) -> None:
 
 
 def _directory(path: Path) -> None:
+    # Not --one-file-system, to which each subvolume is another.
+    require_unmounted(path)
     # rm knows any depth, where Python's own recursion ends; neither follows links.
-    command = ["rm", "-rf", "--one-file-system", "--", str(path)]
+    command = ["rm", "-rf", "--", str(path)]
     if subprocess.run(command, check=False, capture_output=True).returncode == 0:
         return
     _release(path)
