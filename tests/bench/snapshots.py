@@ -62,7 +62,7 @@ COPY = f"cp -a /run/host/aios-cache/trees/machine-*-*/. {MACHINES}/bench"
 
 
 def figures() -> Iterator[Figure]:
-    sandbox = Sandbox("bench")
+    sandbox = Sandbox("bench-snapshots")
     sandbox.install("--", "true")
     try:
         sandbox.sh(f"mkdir -p {MACHINES}/bench; {COPY}")

@@ -311,3 +311,9 @@ def test_a_full_disk(
     aios(sandbox, "restore", "little", "first", "--yes", "--discard")
     assert whole(sandbox) == "one"
     forget(sandbox, "little")
+    if disk == "btrfs":
+        sandbox.run(["aios", "machine", "clone", "little", "too"])
+        assert aios(sandbox, "snapshot", "too")["method"] == "subvolume"
+        forget(sandbox, "too")
+        sandbox.run(["aios", "machine", "remove", "too", "--yes"])
+        until(lambda: sandbox.sh(f"ls -A {MACHINES}").split() == [".aios", "little"])

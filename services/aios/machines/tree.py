@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from aios import durable
-from aios.errors import AiosError, Busy
+from aios.errors import AiosError, Busy, Unavailable
 from aios.journal import log
 from aios.machines import place, process
 from aios.machines.base import Tell
+from aios.snapshots import btrfs
+from aios.snapshots.remove import remove
 
 Hold = Callable[[], contextlib.AbstractContextManager[None]]
 
@@ -56,19 +58,34 @@ class Trees:
     async def _rm(self, path: Path) -> None:
         with self._hold():
             try:
-                await process.run(
-                    ["rm", "-rf", "--one-file-system", "--", path], f"removing {path}"
-                )
-            except AiosError as error:
+                await asyncio.to_thread(remove, path)
+            except (AiosError, OSError) as error:
                 # The next start of the service tries again.
-                log.warning("a tree could not be removed", path=path, why=error.message)
+                log.warning("a tree could not be removed", path=path, why=str(error))
 
 
 async def copy(source: Path, target: Path) -> None:
-    """By reference where the file system can."""
+    """By reference where the file system can; on btrfs into a subvolume, of which snapshots take a
+    moment."""
+    if await asyncio.to_thread(_is_snapshot, source, target):
+        return
     await process.run(
         ["cp", "-a", "--reflink=auto", "-T", "--", source, target], f"copying {source.name}"
     )
+
+
+def _is_snapshot(source: Path, target: Path) -> bool:
+    """Whether that was all. If not, `target` is there, empty, where it is to be a subvolume."""
+    if not btrfs.has(target.parent):
+        return False
+    try:
+        if btrfs.is_subvolume(source) and btrfs.same(source, target.parent):
+            btrfs.snapshot(source, target)
+            return True
+        btrfs.create(target)
+    except OSError as error:
+        raise Unavailable(f"copying {source.name}: {error.strerror}") from error
+    return False
 
 
 async def synchronize(tree: Path) -> None:

@@ -82,14 +82,17 @@ class Ending:
             hint = f"the machine is restored; journalctl -u systemd-nspawn@{found.machine}"
             await tried(self._power.start(found.machine), hint, failed)
         kept = await asyncio.to_thread(restoring.finish, self._store, directory, found)
+        if isinstance(kept, Path):
+            self.discard(kept, found.memory)
         for error in failed:
             raise error
-        return kept
+        return kept if isinstance(kept, Generation) else None
 
     async def undo(self, directory: Path, found: Work) -> None:
         if found.thaw:
             await self._power.thaw(found.machine)
-        self.discard(directory, found.memory or _memory_of(directory))
+        made = generation.known(directory)
+        self.discard(directory, found.memory or (made.memory if made else ""))
         if found.start:
             await self._power.start(found.machine)
 
@@ -119,13 +122,6 @@ async def tried(work: Awaitable[object], hint: str, failed: list[AiosError]) -> 
         await work
     except AiosError as error:
         failed.append(type(error)(error.message, hint=hint))
-
-
-def _memory_of(directory: Path) -> str:
-    try:
-        return generation.read(directory).memory
-    except (OSError, ValueError):
-        return ""
 
 
 def _snapshot_of(backup: str) -> str:

@@ -75,6 +75,14 @@ def read(directory: Path) -> Generation:
         raise ValueError(str(error)) from error
 
 
+def known(directory: Path) -> Generation | None:
+    """None for one whose file cannot be read."""
+    try:
+        return read(directory)
+    except (OSError, ValueError):
+        return None
+
+
 def check_name(name: str) -> None:
     if not name:
         return

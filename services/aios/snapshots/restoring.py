@@ -88,17 +88,14 @@ def is_done(store: Store, found: Work) -> bool:
     return tree.is_dir() and _identity(tree) == found.new
 
 
-def finish(store: Store, directory: Path, found: Work) -> Generation | None:
-    """After the exchange, any number of times: the generation that what was there has become."""
+def finish(store: Store, directory: Path, found: Work) -> Generation | Path:
+    """After the exchange, any number of times: the generation that what was there has become, or
+    where it is to be removed."""
     if (directory / generation.FILE).exists():
         return generation.read(name_it(directory))
     if found.keep and (directory / TREE).exists():
         return _kept(directory, found)
-    gone = directory.with_suffix(".gone")
-    directory.rename(gone)
-    durable.sync(gone.parent)
-    store.discard(gone)
-    return None
+    return store.set_aside(directory, directory.stem[1:])
 
 
 def _kept(directory: Path, found: Work) -> Generation:

@@ -49,11 +49,12 @@ class Snapshots:
 
     async def verify(self, machine: str, snapshot: str, tell: Tell) -> list[str]:
         path = self._store.find(machine, snapshot)
-        made = generation.read(path)
+        made = generation.known(path)
+        total = made.bytes if made is not None else 0
         problems = await thread.run(
-            lambda step: verify.verify(path, step), tell, f"reading {made.id}", made.bytes
+            lambda step: verify.verify(path, step), tell, f"reading {path.name}", total
         )
-        if made.memory:
+        if made is not None and made.memory:
             kept = {one["name"] for one in (await self._ask("ListBackups"))["backups"]}
             if made.memory not in kept:
                 problems.append(f"the memory's backup {made.memory} is missing")
@@ -175,14 +176,21 @@ class Snapshots:
     def _set_aside(self, paths: list[Path]) -> None:
         """They are none from here on; what they take goes while nobody waits."""
         for path in paths:
-            memory = generation.read(path).memory
-            gone = self._store.set_aside(path)
-            self._ending.discard(gone, memory)
+            made = generation.known(path)
+            # Where nobody knows there may be one.
+            memory = made.memory if made is not None else f"snapshot-{path.name}.db"
+            self._ending.discard(self._store.set_aside(path, path.name), memory)
 
 
 def _shown(path: Path) -> dict[str, Any]:
     """For callers: what is not known is absent."""
-    made = generation.read(path)
+    made = generation.known(path)
+    if made is None:
+        return {
+            "id": path.name, "machine": path.parent.name, "name": "", "created_at": "",
+            "note": f"{generation.FILE} cannot be read", "method": "unknown", "moment": "stopped",
+            "memory": "", "path": str(path),
+        }  # fmt: skip
     told = {
         "id": made.id, "machine": made.machine, "name": made.name, "note": made.note,
         "created_at": made.created_at, "method": str(made.method), "moment": str(made.moment),

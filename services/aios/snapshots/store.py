@@ -87,7 +87,8 @@ class Store:
         return sorted(found, key=lambda path: path.name, reverse=True)
 
     def generations(self, machine: str) -> list[Generation]:
-        return [generation.read(path) for path in self.paths(machine)]
+        found = [generation.known(path) for path in self.paths(machine)]
+        return [one for one in found if one is not None]
 
     def find(self, machine: str, said: str) -> Path:
         """By id, the end of one, or name (the newest of it); "": the newest that no restore put
@@ -101,8 +102,10 @@ class Store:
         if len(ended) == 1:
             return ended[0]
         for path in paths:
-            name = generation.read(path).name
-            if (said and name == said) or (not said and name != BEFORE_RESTORE):
+            made = generation.known(path)
+            if made is None:
+                continue
+            if (said and made.name == said) or (not said and made.name != BEFORE_RESTORE):
                 return path
         raise NotFound(
             f"no snapshot {said!r} of {machine}",
@@ -138,9 +141,9 @@ class Store:
             if (top / new).is_dir():
                 durable.sync(top / new)
 
-    def set_aside(self, path: Path) -> Path:
-        """A generation that is none any more; what is left is to remove it."""
-        gone = path.with_name(f".{path.name}.gone")
+    def set_aside(self, path: Path, id_: str) -> Path:
+        """It is no generation any more; what is left is to remove it."""
+        gone = path.with_name(f".{id_}.gone")
         path.rename(gone)
         durable.sync(gone.parent)
         return gone

@@ -82,7 +82,7 @@ async def _silent(text: str) -> None:
 @pytest.mark.parametrize("work", [_take, _take_frozen, _restore, _restore_only, _remove])
 def test_killed_anywhere(tmp_path: Path, request: pytest.FixtureRequest, work: Work) -> None:
     # Every change with --long; else some of them, others each time.
-    step = 1 if request.config.getoption("--long") else 5
+    step = 1 if request.config.getoption("--long") else 8
     offset = int.from_bytes(os.urandom(1)) % step
     print(f"every {step} changes from {offset} on")
     number, killed = 1 + offset, 0

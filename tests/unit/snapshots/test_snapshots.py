@@ -123,6 +123,20 @@ async def test_what_was_changed_is_found_and_not_restored(place: Place) -> None:
     assert "its manifest was changed" in await made.verify("aios", "", place.tell)
 
 
+async def test_one_that_nobody_can_read_is_told_and_removed(place: Place) -> None:
+    made = place.snapshots()
+    good = await made.take("aios", Wanted(), place.tell)
+    bad = await made.take("aios", Wanted(), place.tell)
+    (Path(bad["path"]) / generation.FILE).write_text("{")
+    (first, second) = await made.listed("aios")
+    assert (first["method"], second["id"]) == ("unknown", good["id"])
+    assert "generation.json" in (await made.verify("aios", bad["id"], place.tell))[0]
+    assert (await made.restore("aios", Again(), place.tell))["restored"] == good["id"]
+    assert await made.remove("aios", [bad["id"]]) == [bad["id"]]
+    await settled(made)
+    assert bad["memory"] not in place.backups and good["memory"] in place.backups
+
+
 async def test_what_is_no_machine(place: Place, tmp_path: Path) -> None:
     made = place.snapshots()
     for name in ("..", ".host", "a/b", "nosuch", "", ".aios"):
