@@ -13,7 +13,7 @@ from aios.chat import anthropic_brain
 from aios.chat.chat import NEWEST
 from aios.chat.event import Status
 from aios.chat.tools import Toolbox
-from aios.errors import InvalidOption, ModelUnavailable, NotAuthorized, NotFound
+from aios.errors import InvalidOption, ModelUnavailable, NotFound
 
 Start = Callable[..., Any]
 OTHER = Caller(uid=600000, pid=1, machine="box", machine_uid=0)
@@ -173,7 +173,7 @@ async def test_a_session_goes_on(world: Any, model: Start) -> None:
     kinds = [event["kind"] for event in world.chat.log(world.caller, session)]
     assert kinds == ["prompt", "command", "output", "finished"] * 2
     assert world.chat.sessions(OTHER) == []
-    with pytest.raises(NotAuthorized):
+    with pytest.raises(NotFound):
         world.chat.log(OTHER, session)
     with pytest.raises(NotFound):
         world.chat.open(OTHER, "box", resume=NEWEST)
