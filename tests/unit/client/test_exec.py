@@ -222,11 +222,13 @@ class Approving:
         self.policy = serve("policy", self.answer)
         self.exec = serve("exec/aios", self.run)
         self.asked = threading.Event()
+        self.delegated = threading.Event()
 
     def answer(self, peer: Peer, call: dict[str, Any]) -> None:
         method = call["method"].rpartition(".")[2]
         if method == "Delegate":
             self.watching += 1
+            self.delegated.set()
             peer.event(delegation="d")
             self.asked.wait()
             peer.event(request=REQUEST)
@@ -265,13 +267,25 @@ def test_approved_from_elsewhere(serve: Serve, capsys: pytest.CaptureFixture[str
     scene = Approving(serve)
 
     def approve() -> None:
-        scene.asked.wait()
+        scene.delegated.wait()
         scene.outcome = "approved"
         scene.resolved.set()
 
     threading.Thread(target=approve).start()
     assert main(["exec", "--wait-approval", "30", "--", "rm x"]) == 0
     assert [call["method"] for call in scene.policy.calls] == ["org.aios.Policy1.Delegate"]
+
+
+def test_approved_before_anybody_could_be_asked(serve: Serve) -> None:
+    """That it waits, and the answer, come at once."""
+
+    def at_once(peer: Peer, call: dict[str, Any]) -> None:
+        pending = json.dumps({"parameters": {"pending": ID}, "continues": True}).encode()
+        answer = {"parameters": {"exit_status": 0, "stdout": "", "stderr": "", "details": {}}}
+        peer.send_raw(pending + b"\0" + json.dumps(answer).encode() + b"\0")
+
+    serve("exec/aios", at_once)
+    assert main(["exec", "--json", "--", "rm x"]) == 0
 
 
 def test_who_leaves_takes_the_request_back(serve: Serve) -> None:

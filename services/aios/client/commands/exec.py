@@ -91,11 +91,13 @@ def _ask(
     try:
         call.send(f"{place.EXEC}.{method}", parameters, more=True)
         while True:
-            for reply in call.pull():
+            replies = call.pull()
+            # A human may have been faster than we are: then the answer came with it.
+            for reply in replies:
                 if not reply.continues:
                     return call, reply
-                if "pending" in reply.parameters:
-                    return call, _approved(call, session, machine, given)
+            if any("pending" in reply.parameters for reply in replies):
+                return call, _approved(call, session, machine, given)
     except BaseException:
         call.close()
         raise
