@@ -75,10 +75,14 @@ fetch_tree() {
     path=$(tree_path "$1" "$2")
     [ -d "$path" ] || install_packages trees
     cached "$path" _build_tree "$1" "$2"
-    touch "$path"
-    # What it was built from has changed since: a week later nobody starts from it any more.
-    find "$AIOS_CACHE/trees" -maxdepth 1 -type d -name "$1${2:+-$2}-*" -mtime +7 \
-        -exec rm -rf {} +
+    keep_tree "$path"
+}
+
+# keep_tree PATH: it is used; others of its kind, which a week later nobody starts from any more, go.
+# What they were built from has changed since.
+keep_tree() {
+    touch "$1"
+    find "${1%/*}" -maxdepth 1 -type d -path "${1%-*}-*" -mtime +7 -exec rm -rf {} +
 }
 
 _build_tree() {

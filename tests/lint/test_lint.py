@@ -35,7 +35,8 @@ def lint(*command: str | Path) -> None:
 
 def shell_scripts() -> list[Path]:
     tests = [path for path in (ROOT / "tests").rglob("run") if path.is_file()]
-    return [*ROOT.glob("*.sh"), *ROOT.glob("install/*.sh"), *tests, ROOT / ".ci/run"]
+    parts = [*ROOT.glob("*.sh"), *ROOT.glob("install/*.sh"), *ROOT.glob("image/*.sh")]
+    return [*parts, *tests, ROOT / ".ci/run"]
 
 
 def test_ruff() -> None:
@@ -44,6 +45,7 @@ def test_ruff() -> None:
 
 def test_mypy() -> None:
     lint(BIN / "mypy", "--strict", "services", *(ROOT / "install").glob("*.py"))
+    lint(BIN / "mypy", "--strict", ROOT / "image/oci.py", ROOT / "image/systemd")
 
 
 def test_shellcheck() -> None:

@@ -56,7 +56,12 @@ class Credentials:
 
         def read(name: str) -> str | None:
             path = Path(directory, name)
-            return (path.read_text().strip() or None) if path.exists() else None
+            try:
+                return path.read_text().strip() or None
+            except (FileNotFoundError, PermissionError):
+                # Without any credential, in a container's user namespace, systemd 252 leaves the
+                # empty directory to root.
+                return None
 
         return cls(read(KEY), read(TOKEN))
 

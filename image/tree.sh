@@ -1,0 +1,158 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2153 # SOURCE is the checkout, set by whoever sources this
+# An image's tree: the distribution's part with aios in it, enabled, and without anything that is one
+# machine's own or differs from build to build.
+
+# make_tree WORK DISTRO RELEASE FRESH → WORK/tree
+make_tree() {
+    local tree=$1/tree distro=$2
+    fetch_base "$distro" "$3" "$4"
+    say "installing aios in a copy of it"
+    cp -a --reflink=auto "$(base_path "$distro" "$3")" "$tree"
+    stage_files "$tree"
+    cp -r --no-target-directory "$SOURCE/image/files" "$tree"
+    install -m 0755 "$SOURCE/image/systemd" "$tree$LIB/systemd"
+    install -D -m 0644 "$tree$LIB/client/profile.sh" "$tree/etc/profile.d/aios.sh"
+    _tree_venv "$tree"
+    _tree_users "$tree"
+    _tree_units "$tree"
+    _os_release "$tree"
+    _take_identity "$tree"
+    _take_caches "$tree" "$distro"
+    _compile "$tree"
+}
+
+# in_tree TREE COMMAND…: with nothing of this environment.
+in_tree() {
+    local tree=$1
+    shift
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONHASHSEED=0 \
+        PYTHONDONTWRITEBYTECODE=1 SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" chroot "$tree" "$@" </dev/null
+}
+
+# Made where it will be: what is in a venv names its place.
+_tree_venv() {
+    local tree=$1 version wheels log=$AIOS_CACHE/pip.log
+    version=$(python_version "$tree")
+    fetch_wheels "$version"
+    wheels=$(wheels_path "$version")
+    cp -r "$wheels" "$tree$LIB/wheels"
+    quietly "$log" in_tree "$tree" python3 -m venv --system-site-packages "$LIB/venv"
+    quietly "$log" in_tree "$tree" "$LIB/venv/bin/python" -m pip install --quiet --no-index \
+        --no-compile --find-links "$LIB/wheels" --requirement "$LIB/wheels/requirements.txt"
+    quietly "$log" in_tree "$tree" "$LIB/venv/bin/python" -m pip uninstall --quiet --yes pip
+    rm -rf "$tree$LIB/wheels"
+    echo "$LIB" >"$tree$LIB/venv/lib/python$version/site-packages/aios.pth"
+    # As the installer writes it, wherever this builder has its cache.
+    echo "/var/cache/aios/${wheels##*/}" >"$tree$LIB/venv/.wheels"
+}
+
+# The person at the console is `ai`, who asks, and approves at the prompt.
+_tree_users() {
+    local tree=$1 day=$((SOURCE_DATE_EPOCH / 86400))
+    systemd-sysusers --root="$tree" aios.conf 2>/dev/null
+    in_tree "$tree" useradd --uid 1000 --user-group --groups aios,aios-admin,systemd-journal \
+        --create-home --shell /bin/bash ai
+    install -d -o 1000 -g 1000 "$tree"/home/ai/.config{,/syui{,/ai}}
+    ln -s /var/lib/aios/memory "$tree/home/ai/.config/syui/ai/gpt"
+    chown -h 1000:1000 "$tree/home/ai/.config/syui/ai/gpt"
+    # By numbers: the names are the tree's.
+    systemd-tmpfiles --root="$tree" --create --prefix=/var/lib/aios aios.conf
+    # When a password was changed last.
+    sed -i -E "s/^([^:]*:[^:]*):[0-9]*:/\1:$day:/" "$tree/etc/shadow"
+    rm -f "$tree"/etc/{passwd,group,shadow,gshadow,subuid,subgid}- "$tree/etc/.pwd.lock"
+}
+
+_tree_units() {
+    local tree=$1
+    local -a units
+    # All that say by what they are wanted: what the installer enables on a host.
+    mapfile -t units < <(cd "$tree/usr/lib/systemd/system" && grep -l '^\[Install\]' aios-*)
+    systemctl --quiet --root="$tree" enable "${units[@]}"
+    # Kernel modules are the host's: in a container this unit can only fail.
+    ln -sf /dev/null "$tree/etc/systemd/system/systemd-modules-load.service"
+    journalctl --root="$tree" --update-catalog 2>/dev/null
+}
+
+# os_release TREE FIELD → as the distribution has it
+os_release() {
+    (
+        # shellcheck source=/dev/null
+        . "$1/usr/lib/os-release"
+        echo "${!2-}"
+    )
+}
+
+aios_version() {
+    sed -n 's/^version = "\(.*\)"/\1/p' "$SOURCE/pyproject.toml"
+}
+
+# A file of its own: the distribution's, which is a package's, comes anew with that.
+_os_release() {
+    local tree=$1 like field
+    like="$(os_release "$tree" ID) $(os_release "$tree" ID_LIKE)"
+    rm -f "$tree/etc/os-release"
+    {
+        printf 'NAME="aios"\nPRETTY_NAME="aios %s (%s)"\n' "$(aios_version)" \
+            "$(os_release "$tree" PRETTY_NAME)"
+        printf 'ID=aios\nID_LIKE="%s"\nIMAGE_ID=aios\nIMAGE_VERSION="%s"\n' "${like% }" "$(aios_version)"
+        for field in VERSION_ID VERSION_CODENAME; do
+            [ -z "$(os_release "$tree" "$field")" ] ||
+                printf '%s="%s"\n' "$field" "$(os_release "$tree" "$field")"
+        done
+    } >"$tree/etc/os-release"
+}
+
+# What a machine has for itself: it makes it when it boots.
+_take_identity() {
+    local tree=$1
+    : >"$tree/etc/machine-id"
+    rm -f "$tree"/var/lib/dbus/machine-id "$tree"/var/lib/systemd/random-seed "$tree"/etc/hostname \
+        "$tree"/etc/resolv.conf "$tree"/etc/ssh/ssh_host_*
+    rm -rf "$tree"/var/lib/systemd/credential.secret "$tree"/etc/pacman.d/gnupg \
+        "$tree"/etc/credstore{,.encrypted}/*
+}
+
+_take_caches() {
+    local tree=$1
+    rm -rf "$tree"/var/cache/{apt,ldconfig,debconf,man,pacman}/* "$tree"/var/lib/apt/lists/* \
+        "$tree"/var/lib/pacman/sync/* "$tree"/var/lib/dpkg/*-old "$tree"/root/.cache \
+        "$tree"/{tmp,run,var/tmp}/{*,.[!.]*}
+    find "$tree/var/log" -type f -delete
+    "_${2}_archives" "$tree"
+}
+
+_arch_archives() {
+    # shellcheck disable=SC2016 # pacman's own placeholders
+    echo 'Server = https://geo.mirror.pkgbuild.com/$repo/os/$arch' |
+        install -D -m 0644 /dev/stdin "$1/etc/pacman.d/mirrorlist"
+}
+
+# Debian's and Ubuntu's own archives, whichever mirror the builder has, and none of its settings.
+_debian_archives() {
+    local tree=$1 release
+    rm -f "$tree"/etc/apt/apt.conf.d/99mmdebstrap "$tree"/etc/apt/sources.list.d/*
+    release=$(os_release "$tree" VERSION_CODENAME)
+    case $(os_release "$tree" ID) in
+    debian)
+        printf 'deb http://deb.debian.org/%s main\n' "debian $release" "debian $release-updates" \
+            "debian-security $release-security"
+        ;;
+    ubuntu)
+        printf 'deb http://archive.ubuntu.com/ubuntu %s main universe\n' "$release" \
+            "$release-updates" "$release-security"
+        ;;
+    esac >"$tree/etc/apt/sources.list"
+}
+
+# Python's compiled files, for all that is there, by their sources' content: their time is not that
+# of the build, and a file of the image that is edited counts.
+_compile() {
+    local tree=$1 version
+    version=$(python_version "$tree")
+    find "$tree/usr" -name __pycache__ -prune -exec rm -rf {} +
+    in_tree "$tree" env -u PYTHONDONTWRITEBYTECODE python3 -m compileall -q \
+        --invalidation-mode checked-hash "/usr/lib/python$version" /usr/lib/python3/dist-packages \
+        "/usr/lib/python3/site-packages" "$LIB" >/dev/null ||
+        say "some Python files of the distribution do not compile; they are left as they are"
+}
