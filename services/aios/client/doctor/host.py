@@ -20,7 +20,7 @@ UNITS = (
 )  # fmt: skip
 TEMPLATES = (
     "aios-exec@.service", "aios-exec@.socket", "aios-attach@.service", "aios-aigpt@.service",
-    "aios-console-notify@.service", "aios-revert@.service",
+    "aios-console-notify@.service", "aios-revert@.service", "aios-machine-tree@.service",
 )  # fmt: skip
 WANTS = Path("/etc/systemd/system/machines.target.wants")
 _PROPERTIES = (
