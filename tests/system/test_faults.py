@@ -347,7 +347,7 @@ def test_ten_thousand_wait_for_approval(sandbox: Sandbox) -> None:
         assert resident_mib(sandbox, "aios-policy") < 160
     finally:
         sandbox.run(["systemctl", "stop", "aios-policy.service"])
-        sandbox.sh(f"cd {requests} && grep -lZ '\"user\": \"u' *.json | xargs -0 rm -f")
+        sandbox.sh(f'cd {requests} && grep -lZ \'"user": "u\' *.json | xargs -0 rm -f')
     assert len(json.loads(sandbox.run(["aios", "approvals", "--json"]).stdout)) == 0
 
 

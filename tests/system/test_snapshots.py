@@ -153,9 +153,10 @@ def test_dry_run_keep_and_remove(sandbox: Sandbox, little: None) -> None:
     ids = [aios(sandbox, "snapshot", "little", "--keep", "2")["id"] for _ in range(3)]
     assert [one["id"] for one in snapshots(sandbox, "little")] == [ids[2], ids[1]]
     assert "keeps" in aios(sandbox, "restore", "little", "--dry-run")
-    assert "nothing was changed" in sandbox.run(
-        ["aios", "machine", "restore", "little"], check=False
-    ).stderr
+    assert (
+        "nothing was changed"
+        in sandbox.run(["aios", "machine", "restore", "little"], check=False).stderr
+    )
     path = snapshots(sandbox, "little")[0]["path"]
     sandbox.sh(f"echo x >>{path}/tree/version; rm {path}/tree/etc/fstab")
     done = sandbox.run(["aios", "machine", "snapshots", "little", "--verify"], check=False)

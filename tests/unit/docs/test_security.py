@@ -1,0 +1,34 @@
+"""SECURITY.md names tests that exist."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "SECURITY.md").read_text()
+
+
+def existing() -> set[str]:
+    found: set[str] = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        found |= set(re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE))
+    return found
+
+
+def test_each_test_that_is_named_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", TEXT))
+    assert named - existing() == set()
+
+
+def test_every_protection_names_a_test() -> None:
+    protected = TEXT.split("## What is protected\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in protected.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    for row in rows:
+        assert re.search(r"`test_\w+`", row), row
+
+
+def test_every_attack_is_named() -> None:
+    """A new one has its line in SECURITY.md."""
+    for path in sorted((ROOT / "tests/system").glob("test_attack_*.py")):
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE):
+            assert f"`{name}`" in TEXT, f"{path.name}: {name}"
