@@ -1,9 +1,10 @@
 """Commands through org.aios.Exec1, and people who approve them."""
 
+import contextlib
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,18 @@ def pending(sandbox: Sandbox, command: str) -> str:
 
 def approve(sandbox: Sandbox, request: str, *, user: str = "me", check: bool = True) -> None:
     sandbox.run([*BUSCTL, *POLICY, "Approve", "sa{sv}", request, "0"], user=user, check=check)
+
+
+@contextlib.contextmanager
+def asking(sandbox: Sandbox, command: str) -> Iterator[str]:
+    """Somebody on the host waits for a human's word on it: the request's id."""
+    waiting = start(sandbox, command)
+    try:
+        yield pending(sandbox, command)
+    finally:
+        if request := requests(sandbox).get(visible(command)):
+            reject(sandbox, request, "the test is over")
+        waiting.communicate(timeout=60)
 
 
 def reject(sandbox: Sandbox, request: str, reason: str) -> None:

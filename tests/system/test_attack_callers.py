@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from governed import BUSCTL, POLICY, approve, pending, requests, start
+from governed import BUSCTL, POLICY, approve, asking, requests
 from relay import Relay
 from sandbox import Sandbox
 
@@ -19,8 +19,10 @@ INTERFACES = sorted(path.stem for path in contract.DIRECTORY.glob("*.xml"))
 SAMPLES = {"s": "x", "o": "/x", "u": 1, "q": 1, "t": 1, "i": 1, "b": True, "d": 1.0, "as": ["x"],
            "a{sv}": {}, "a{ss}": {}, "aa{sv}": []}  # fmt: skip
 ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-REFUSALS = ("org.aios.Error.NotAuthorized", "org.aios.Error.NotFound")
-"""An object that is not the caller's cannot be told from one that never was."""
+REFUSALS = ("org.aios.Error.NotAuthorized", "org.aios.Error.NotFound",
+            "org.aios.Error.InvalidOption")  # fmt: skip
+"""An object that is not the caller's cannot be told from one that never was; a call that says too
+little may be refused for that, before it is asked who calls."""
 BUS_REFUSALS = (*REFUSALS, "org.freedesktop.DBus.Error.AccessDenied",
                 "org.freedesktop.DBus.Error.UnknownObject")  # fmt: skip
 
@@ -106,32 +108,36 @@ with bus.filter(rule) as heard:
 """
 
 
-def test_policys_signals_are_for_who_sees_everybodys_requests(sandbox: Sandbox) -> None:
-    """They tell commands. A plain member sees only their own."""
+@pytest.fixture(scope="module")
+def member(sandbox: Sandbox) -> str:
+    """Somebody who may use aios, and no more than that."""
     if sandbox.run(["id", "member"], check=False).returncode:
         sandbox.run(["useradd", "--create-home", "--groups", "aios", "member"])
+    return "member"
+
+
+def test_policys_signals_are_for_who_sees_everybodys_requests(
+    sandbox: Sandbox, member: str
+) -> None:
+    """They tell commands. A plain member sees only their own."""
     python = ["/usr/lib/aios/venv/bin/python3", "-I", "-c", LISTEN]
-    listeners = {user: sandbox.popen(python, user=user) for user in ("me", "member", "outsider")}
+    listeners = {user: sandbox.popen(python, user=user) for user in ("me", member, "outsider")}
     for process in listeners.values():
         assert process.stdout is not None
         assert process.stdout.readline() == "listening\n"
     command = "rm -f /var/tmp/confidential"
-    waiting = start(sandbox, command)
-    request = pending(sandbox, command)
-    approve(sandbox, request)
-    waiting.communicate(timeout=60)
+    with asking(sandbox, command) as request:
+        approve(sandbox, request)
     heard = {user: process.communicate("\n", timeout=30)[0] for user, process in listeners.items()}
     assert request in heard["me"] and "approved" in heard["me"]
-    assert heard["member"].strip() == heard["outsider"].strip() == "[]"
+    assert heard[member].strip() == heard["outsider"].strip() == "[]"
 
 
-def test_one_person_is_nothing_to_another(sandbox: Sandbox) -> None:
-    """Requests, jobs, grants, history, sessions."""
+def test_one_person_is_nothing_to_another(sandbox: Sandbox, member: str) -> None:
+    """Requests, jobs, history."""
     command = "rm -f /var/tmp/mine"
-    waiting = start(sandbox, command)
-    request = pending(sandbox, command)
-    try:
-        with Relay(sandbox, "member") as other:
+    with asking(sandbox, command) as request:
+        with Relay(sandbox, member) as other:
             policy = "/run/aios/policy.sock"
             for method, values in (
                 ("Reject", {"id": request, "reason": "no"}),
@@ -165,9 +171,6 @@ def test_one_person_is_nothing_to_another(sandbox: Sandbox) -> None:
                 )  # fmt: skip
                 assert rows["parameters"] == {"rows": []}
         assert requests(sandbox)[command] == request
-    finally:
-        sandbox.run([*BUSCTL, *POLICY, "Reject", "ss", request, "done"], user="me")
-        waiting.communicate(timeout=60)
 
 
 CHILD = """
@@ -188,40 +191,34 @@ print(peer.recv(100000).decode().rstrip("\\0"))
 def test_a_caller_that_has_gone_is_nobody(sandbox: Sandbox) -> None:
     """A command that aios runs could call in that way, as its own person."""
     command = "rm -f /var/tmp/by-a-child"
-    waiting = start(sandbox, command)
-    request = pending(sandbox, command)
-    call = {"method": "org.aios.Policy1.Approve", "parameters": {"id": request}}
-    said = sandbox.run(
-        ["/usr/bin/python3", "-I", "-c", CHILD, "/run/aios/policy.sock", json.dumps(call)],
-        user="me", check=False,
-    ).stdout  # fmt: skip
-    assert "NotAuthorized" in said, said
-    run = {"method": "org.aios.Exec1.Run", "parameters": {"command": "id"}}
-    said = sandbox.run(
-        ["/usr/bin/python3", "-I", "-c", CHILD, "/run/aios/exec/aios.sock", json.dumps(run)],
-        user="me", check=False,
-    ).stdout  # fmt: skip
-    assert "NotAuthorized" in said, said
-    assert requests(sandbox)[command] == request
-    sandbox.run([*BUSCTL, *POLICY, "Reject", "ss", request, "done"], user="me")
-    waiting.communicate(timeout=60)
+    with asking(sandbox, command) as request:
+        call = {"method": "org.aios.Policy1.Approve", "parameters": {"id": request}}
+        said = sandbox.run(
+            ["/usr/bin/python3", "-I", "-c", CHILD, "/run/aios/policy.sock", json.dumps(call)],
+            user="me", check=False,
+        ).stdout  # fmt: skip
+        assert "NotAuthorized" in said, said
+        run = {"method": "org.aios.Exec1.Run", "parameters": {"command": "id"}}
+        said = sandbox.run(
+            ["/usr/bin/python3", "-I", "-c", CHILD, "/run/aios/exec/aios.sock", json.dumps(run)],
+            user="me", check=False,
+        ).stdout  # fmt: skip
+        assert "NotAuthorized" in said, said
+        assert requests(sandbox)[command] == request
 
 
 def test_what_aios_runs_asks_nothing_of_it(sandbox: Sandbox) -> None:
     """A unit as exec makes them, of the person's uid, on the bus, which commands do reach."""
     command = "rm -f /var/tmp/by-a-command"
-    waiting = start(sandbox, command)
-    request = pending(sandbox, command)
-    inside = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--uid=me",
-              "--slice=aios.slice", "--unit=run-aios-attack.service", "--"]  # fmt: skip
-    for argv in (
-        [*BUSCTL, *POLICY, "Approve", "sa{sv}", request, "0"],
-        [*BUSCTL, "org.aios.Exec1.aios", "/org/aios/Exec1", "org.aios.Exec1", "Run", "sa{sv}",
-         "touch /var/tmp/nested", "0"],
-        ["aios", "exec", "--", "true"],
-    ):  # fmt: skip
-        done = sandbox.run([*inside, *argv], check=False)
-        assert done.returncode and "what aios runs may not ask aios" in done.stderr, done
-    assert requests(sandbox)[command] == request
-    sandbox.run([*BUSCTL, *POLICY, "Reject", "ss", request, "done"], user="me")
-    waiting.communicate(timeout=60)
+    with asking(sandbox, command) as request:
+        inside = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--uid=me",
+                  "--slice=aios.slice", "--unit=run-aios-attack.service", "--"]  # fmt: skip
+        for argv in (
+            [*BUSCTL, *POLICY, "Approve", "sa{sv}", request, "0"],
+            [*BUSCTL, "org.aios.Exec1.aios", "/org/aios/Exec1", "org.aios.Exec1", "Run", "sa{sv}",
+             "touch /var/tmp/nested", "0"],
+            ["aios", "exec", "--", "true"],
+        ):  # fmt: skip
+            done = sandbox.run([*inside, *argv], check=False)
+            assert done.returncode and "what aios runs may not ask aios" in done.stderr, done
+        assert requests(sandbox)[command] == request

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from governed import BUSCTL, POLICY, chain, pending, requests, run, start
+from governed import asking, chain, requests, run
 from sandbox import Sandbox
 
 pytestmark = pytest.mark.system
@@ -40,13 +40,9 @@ def call(sandbox: Sandbox, path: str, method: str, **parameters: object) -> dict
 
 @pytest.fixture(scope="module")
 def request_of_me(sandbox: Sandbox) -> Iterator[str]:
-    """Somebody on the host waits for an approval for this very machine."""
-    command = "rm -f /var/tmp/asked-on-the-host"
-    waiting = start(sandbox, command)
-    yield pending(sandbox, command)
-    for request in requests(sandbox).values():
-        sandbox.run([*BUSCTL, *POLICY, "Reject", "ss", request, "done"], user="me", check=False)
-    waiting.communicate(timeout=60)
+    """For this very machine."""
+    with asking(sandbox, "rm -f /var/tmp/asked-on-the-host") as request:
+        yield request
 
 
 def test_approvals_of_the_host_are_out_of_reach(sandbox: Sandbox, request_of_me: str) -> None:
@@ -60,9 +56,9 @@ def test_approvals_of_the_host_are_out_of_reach(sandbox: Sandbox, request_of_me:
         said = call(sandbox, policy, f"org.aios.Policy1.{method}", **parameters)
         assert said["error"] in ("org.aios.Error.NotFound", "org.aios.Error.NotAuthorized"), said
         assert "asked-on-the-host" not in json.dumps(said)
-    assert call(sandbox, policy, "org.aios.Policy1.ListPending")["parameters"] == {"requests": []}
-    watched = call(sandbox, policy, "org.aios.Policy1.WatchApprovals")
-    assert watched["parameters"] == {"pending": 0}
+    for method in ("ListPending", "WatchApprovals"):
+        shown = json.dumps(call(sandbox, policy, f"org.aios.Policy1.{method}")["parameters"])
+        assert request_of_me not in shown and "asked-on-the-host" not in shown
     assert request_of_me in requests(sandbox).values()
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from governed import BUSCTL, POLICY, pending, requests, start
+from governed import asking, requests
 from relay import Relay
 from sandbox import Sandbox
 
@@ -24,12 +24,8 @@ SYSTEMD = ["busctl", "call", "org.freedesktop.systemd1", "/org/freedesktop/syste
 
 @pytest.fixture(scope="module")
 def request_of_me(sandbox: Sandbox) -> Iterator[str]:
-    command = "rm -f /var/tmp/wanted"
-    waiting = start(sandbox, command)
-    yield pending(sandbox, command)
-    for request in requests(sandbox).values():
-        sandbox.run([*BUSCTL, *POLICY, "Reject", "ss", request, "done"], user="me", check=False)
-    waiting.communicate(timeout=60)
+    with asking(sandbox, "rm -f /var/tmp/wanted") as request:
+        yield request
 
 
 @pytest.mark.parametrize("user", USERS)
