@@ -38,6 +38,8 @@ host() {
     [ -z "$user" ] || install_user "$user"
     [ -z "$machine" ] || install_machine "$machine"
     store_key
+    # What OS trees are made with came with the first machine.
+    [ "${#INSTALLED_PACKAGES[@]}" = 0 ] || note package "${INSTALLED_PACKAGES[@]}"
     all_went_well
     if [ "$CHANGED" = no ]; then
         say "aios is installed already; nothing has changed"
@@ -68,6 +70,7 @@ who_calls() {
 }
 
 CHANGED=no
+INSTALLED_PACKAGES=()
 changed() {
     CHANGED=yes
 }
@@ -78,9 +81,7 @@ _install_packages() {
     [ "${#missing[@]}" -gt 0 ] || return 0
     changed
     install_packages host
-    # shellcheck disable=SC2034 # said where the rest is put back
-    INSTALLED_PACKAGES=${missing[*]}
-    note package "${missing[@]}"
+    note package "${INSTALLED_PACKAGES[@]}"
 }
 
 # Made beside the one that is there, under the name that it will have.
@@ -137,6 +138,7 @@ _undo_activation() {
     undo systemctl try-restart polkit.service
     undo "${RELOAD_BUS[@]}"
     undo journalctl --update-catalog
+    undo systemctl reset-failed 'aios-*'
     undo systemctl daemon-reload
 }
 

@@ -108,5 +108,7 @@ install_packages() {
     arch) quietly "$log" pacman -S --noconfirm --needed "${missing[@]}" ;;
     fedora) quietly "$log" dnf install -y --setopt=install_weak_deps=False "${missing[@]}" ;;
     esac
+    # shellcheck disable=SC2034 # an installation tells of them
+    INSTALLED_PACKAGES+=("${missing[@]}")
     rm -f "$log"
 }

@@ -84,7 +84,8 @@ _rolled_back() {
     else
         say "it failed before it had changed anything"
     fi
-    [ -z "${INSTALLED_PACKAGES:-}" ] || say "these packages were installed and stay: $INSTALLED_PACKAGES"
+    [ "${#INSTALLED_PACKAGES[@]}" = 0 ] ||
+        say "these packages were installed and stay: ${INSTALLED_PACKAGES[*]}"
     say "Mend what is named above and run ./aios-install.sh again."
     exit "$status"
 }

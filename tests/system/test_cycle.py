@@ -220,9 +220,7 @@ def test_uninstalled(host: Bare, before: dict[str, str]) -> None:
     for line in listed.splitlines():
         if line.startswith("would remove /"):
             assert line.removeprefix("would remove /") not in after
-    assert {path for path in after if path.startswith("etc/aios/")} == {
-        "etc/aios/config.toml", "etc/aios/config.d"
-    } - ({"etc/aios/config.d"} - after.keys())  # fmt: skip
+    assert {path for path in after if path.startswith("etc/aios/")} == {CONFIG[1:]}
     # Nobody gets the memory with the next account.
     assert after["var/lib/aios/memory/memory.db"].split()[1:] == ["0:0", memory]
     assert (
@@ -236,17 +234,24 @@ def test_uninstalled(host: Bare, before: dict[str, str]) -> None:
     assert host.install("--uninstall").stderr == "aios: aios is not installed here\n"
 
 
-def test_all_is_found_again_and_purged(host: Bare, before: dict[str, str]) -> None:
-    """Not installed, before and after; with what was kept, and without."""
+@pytest.mark.long
+def test_all_is_found_again(host: Bare) -> None:
+    """Not installed, before and after; with what was kept."""
     host.install()
     host.sandbox.wait_machine("aios")
     rows = json.loads(host.sandbox.run(["aios", "history", "--json"], user="me").stdout)
     assert "echo hello" in json.dumps(rows)
+    assert host.sandbox.sh(f"tail -n 1 {CONFIG}") == "# mine"
+    assert host.sandbox.machine(["aios", "status"]).returncode == 0
+    host.install("--uninstall")
+
+
+def test_purged(host: Bare, before: dict[str, str]) -> None:
+    """Not installed, before and after; with what was kept, and without."""
     refused = host.install("--uninstall", "--purge", check=False)
     assert (refused.returncode, "needs --yes" in refused.stderr) == (1, True)
     host.install("--uninstall", "--purge", "--yes")
-    after = host.state()
-    assert differences(before, after) == {}
+    assert differences(before, host.state()) == {}
     assert host.sandbox.sh("machinectl list --no-legend; machinectl list-images --no-legend") == ""
 
 
