@@ -3,6 +3,8 @@
 # takes it away again.
 # shellcheck disable=SC2034,SC2154 # parse sets what is read here, and other parts read what is set
 set -euo pipefail
+# Whatever root's is: what is installed is for everybody to read.
+umask 022
 
 SOURCE=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 for part in log arguments packages cache wheels trees rollback stage preflight person credential plan \

@@ -15,7 +15,8 @@ aios-install.sh [OPTIONS…]
   --prefix DIR       library, commands, man pages and completions below DIR instead of /usr.
                      Units, bus, polkit and sysusers files stay below /usr, where the system
                      looks for them. Not below /home, /root, /run or /tmp, which aios's
-                     services do not see; shells find DIR/bin only if PATH has it
+                     services do not see. Commands, man pages and completions are found
+                     there only where PATH, FPATH and XDG_DATA_DIRS have DIR's
   --no-machine       make no machine
   --distro NAME      take this host for debian, ubuntu, arch or fedora, whatever its
                      /etc/os-release says

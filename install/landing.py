@@ -147,7 +147,7 @@ class Landing:
         if staged.is_dir() and not staged.is_symlink():
             path.mkdir(mode=0o755)
         else:
-            undo.copy(staged, path, in_place=self._bound(change.path))
+            _put(staged, path, in_place=self._bound(change.path))
 
     def _swap(self, back: undo.Undo) -> None:
         target = self._at(self._package)
@@ -157,10 +157,7 @@ class Landing:
         staged = self._stage / self._package[1:]
         if self._root == Path("/"):
             compile_package(staged, self._stage)
-        shutil.copytree(staged, new, symlinks=True)
-        for file in new.rglob("*"):
-            if file.is_file():
-                undo.sync(file)
+        _put_tree(staged, new)
         back.swapped(target)
         undo.swap(target, new)
 
@@ -178,6 +175,39 @@ def compile_package(package: Path, stage: Path) -> None:
     subprocess.run(
         ["/usr/bin/python3", "-m", "compileall", "-q", "-j", "0", "-s", stage, package], check=True
     )
+
+
+def _put(staged: Path, target: Path, *, in_place: bool = False) -> None:
+    """A file or link. Not by shutil.copy2: SELinux's label of the stage would come with it."""
+    if in_place and target.exists():
+        target.write_bytes(staged.read_bytes())
+        _like(staged, target)
+        return
+    new = undo.part(target)
+    new.unlink(missing_ok=True)
+    shutil.copyfile(staged, new, follow_symlinks=False)
+    if not new.is_symlink():
+        _like(staged, new)
+    new.replace(target)
+
+
+def _like(staged: Path, path: Path) -> None:
+    """Bytecode is good for a module of that time."""
+    found = staged.stat()
+    os.chown(path, found.st_uid, found.st_gid)
+    path.chmod(stat.S_IMODE(found.st_mode))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    undo.sync(path)
+
+
+def _put_tree(staged: Path, new: Path) -> None:
+    new.mkdir(mode=0o755, parents=True)
+    for path in sorted(staged.rglob("*")):
+        target = new / path.relative_to(staged)
+        if path.is_dir() and not path.is_symlink():
+            target.mkdir(mode=0o755)
+        else:
+            _put(path, target)
 
 
 def digest(path: Path) -> str:

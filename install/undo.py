@@ -108,7 +108,7 @@ def swap(path: Path, new: Path) -> None:
 
 
 def copy(source: Path, target: Path, *, in_place: bool = False) -> None:
-    """A file or link with its owner, mode and time. `in_place`: somebody has that file bound."""
+    """A file or link with all that is known of it. `in_place`: somebody has that file bound."""
     if in_place and target.exists() and not target.is_symlink():
         target.write_bytes(source.read_bytes())
         shutil.copystat(source, target)

@@ -57,6 +57,10 @@ class Bare:
                 f"AIOS_MACHINE_TREE={self.machine_tree}", f"{source}/aios-install.sh",
                 *arguments]  # fmt: skip
 
+    def immutable(self, path: str, *, on: bool) -> None:
+        """By this machine's tool: a minimal one has none."""
+        subprocess.run(["chattr", "+i" if on else "-i", self.tree / path[1:]], check=True)
+
     def state(self, *besides: str) -> dict[str, str]:
         """Each path with what it is and holds."""
         return {path: what for path, (what, _) in self._walk(besides).items()}

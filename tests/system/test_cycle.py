@@ -6,6 +6,7 @@ One sandbox of their own for all of them, in this order; each test says what it 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 
 import bare
@@ -103,17 +104,16 @@ def test_a_dry_run_changes_nothing(host: Bare) -> None:
 @pytest.mark.parametrize("fault", ["unit", "file"])
 def test_a_failure_leaves_nothing(host: Bare, before: dict[str, str], fault: str) -> None:
     """Not installed, before and after."""
-    plant, mend = {
-        "unit": (
-            "d=/etc/systemd/system/aios-policy.socket.d; mkdir $d;"
-            " printf '[Socket]\\nListenStream=/proc/no\\n' >$d/no.conf",
-            "rm -r /etc/systemd/system/aios-policy.socket.d",
-        ),
-        "file": ("chattr +i /usr/share/polkit-1/rules.d", "chattr -i /usr/share/polkit-1/rules.d"),
-    }[fault]
-    host.sandbox.sh(plant)
-    result = host.install(check=False)
-    host.sandbox.sh(mend)
+    drop_in = host.tree / "etc/systemd/system/aios-policy.socket.d"
+    if fault == "unit":
+        drop_in.mkdir()
+        (drop_in / "no.conf").write_text("[Socket]\nListenStream=/proc/no\n")
+        result = host.install(check=False)
+        shutil.rmtree(drop_in)
+    else:
+        host.immutable("/usr/share/polkit-1/rules.d", on=True)
+        result = host.install(check=False)
+        host.immutable("/usr/share/polkit-1/rules.d", on=False)
     assert result.returncode == 1
     assert "everything is as it was before" in result.stderr, result.stderr
     assert differences(before, host.state()) == {}
@@ -173,9 +173,9 @@ def test_an_upgrade_that_fails_or_is_killed_is_none(host: Bare) -> None:
     host.sandbox.sh(f"echo '# mine' >>{CONFIG}")
     running = ("var/lib/machines/aios", "var/lib/aios")
     there = host.state(*running)
-    host.sandbox.sh("chattr +i /usr/lib/systemd/system/aios-chat.service")
+    host.immutable("/usr/lib/systemd/system/aios-chat.service", on=True)
     result = host.install(source=NEWER, check=False)
-    host.sandbox.sh("chattr -i /usr/lib/systemd/system/aios-chat.service")
+    host.immutable("/usr/lib/systemd/system/aios-chat.service", on=False)
     assert "everything is as it was before" in result.stderr, result.stderr
     assert differences(there, host.state(*running)) == {}
     # The sockets listen again.
