@@ -156,25 +156,33 @@ _install_users() {
     done < <(grep '^[ug] ' "$SOURCE/units/aios-sysusers.conf")
     [ "${#names[@]}" = 0 ] || undo sh -c "$REMOVE_USERS" sh "${names[@]}"
     systemd-sysusers aios.conf 2>/dev/null
-    while read -r _ directory mode user group _; do
+    while read -r _ directory _; do
         if [ ! -d "$directory" ]; then
             while [ ! -d "$directory" ]; do
                 directories+=("$directory")
                 directory=${directory%/*}
             done
-        elif [[ $directory == /var/lib/aios/* && $user:$group != root:root ]] &&
-            [ "$(stat -c %U "$directory")" = root ]; then
+        fi
+    done < <(grep '^d ' "$SOURCE/units/aios-tmpfiles.conf")
+    while read -r directory mode user group; do
+        if [ -d "$directory" ] && [ "$(stat -c %U "$directory")" = root ]; then
             # It was handed to root when its user went (uninstall.sh).
             undo chown -hR root:root "$directory"
             chown -hR --from=root:root "$user:$group" "$directory"
             chmod "$mode" "$directory"
         fi
-    done < <(grep '^d ' "$SOURCE/units/aios-tmpfiles.conf")
+    done < <(state_directories)
     if [ "${#directories[@]}" -gt 0 ]; then
         undo rm -rf "${directories[@]}"
         note directory "${directories[@]}"
     fi
     systemd-tmpfiles --create aios.conf
+}
+
+# state_directories → directory, mode, user and group of what one of aios's users keeps
+state_directories() {
+    awk '$1 == "d" && $2 ~ "^/var/lib/aios/" && $4 != "root" { print $2, $3, $4, $5 }' \
+        "$SOURCE/units/aios-tmpfiles.conf"
 }
 
 # What runs is the old code: it stops, and the next call starts the new one. Sockets stop with their

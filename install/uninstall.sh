@@ -110,15 +110,14 @@ _remove_from_people() {
 }
 
 _remove_users() {
-    local name kind
-    while read -r kind name _; do
-        [ "$1" = yes ] || [ ! -d /var/lib/aios ] || {
-            [ "$kind" = g ] || ! getent passwd "$name" >/dev/null ||
-                chown -hR --from="$name" root:root /var/lib/aios
-            ! getent group "$name" >/dev/null || chown -hR --from=":$name" :root /var/lib/aios
-        }
-        sh -c "$REMOVE_USERS" sh "$name"
-    done < <(grep '^[ug] ' "$SOURCE/units/aios-sysusers.conf" | sort -r)
+    local directory
+    local -a names
+    while read -r directory _; do
+        [ "$1" = yes ] || [ ! -d "$directory" ] || chown -hR root:root "$directory"
+    done < <(state_directories)
+    mapfile -t names < <(grep '^[ug] ' "$SOURCE/units/aios-sysusers.conf" | sort -r |
+        cut -d ' ' -f 2)
+    sh -c "$REMOVE_USERS" sh "${names[@]}"
 }
 
 _reload() {
