@@ -65,7 +65,7 @@ _end_with() {
     # What ends it without a word of its own; our programs say one, and end with 3.
     trap '[ $? = 3 ] || FAILED=${BASH_COMMAND%%$'"'\\n'"'*}' ERR
     # shellcheck disable=SC2064 # its name is known now
-    trap "$1 \$?" EXIT
+    trap "$1 \$((\$? == 3 ? 1 : \$?))" EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM

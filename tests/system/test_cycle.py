@@ -223,6 +223,8 @@ def test_uninstalled(host: Bare, before: dict[str, str]) -> None:
     assert {path for path in after if path.startswith("etc/aios/")} == {CONFIG[1:]}
     # Nobody gets the memory with the next account.
     assert after["var/lib/aios/memory/memory.db"].split()[1:] == ["0:0", memory]
+    kept = [path for path in after if path.startswith("var/lib/aios/")]
+    assert {after[path].split()[1] for path in kept} == {"0:0"}
     assert (
         host.sandbox.sh("getent passwd; getent group; systemctl list-units --all").count("aios-")
         == 0
