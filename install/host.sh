@@ -46,7 +46,10 @@ host() {
         return
     fi
     say "aios is installed"
-    case :$PATH: in *":$PREFIX/bin:"*) ;; *) say "its commands are in $PREFIX/bin, which PATH does not have" ;; esac
+    case :$PATH: in
+    *":$PREFIX/bin:"*) ;;
+    *) say "its commands are in $PREFIX/bin, which PATH does not have" ;;
+    esac
 }
 
 # _prefix ASKED → where it is, or is to be
@@ -189,14 +192,14 @@ state_directories() {
 # services and start alone: one that is restarted while the bus starts its service is refused.
 _activate() {
     local unit
-    local -a wanted stopped=() exec
+    local -a wanted stopped=() machines
     wanted=("${SERVICES[@]/%/.socket}" "${SOCKETS[@]}" "${ENABLED[@]}")
     if [ "$CHANGED" = yes ]; then
         systemctl daemon-reload
         "${RELOAD_BUS[@]}"
         systemctl try-restart polkit.service
         journalctl --update-catalog
-        mapfile -t exec < <(_active_sockets | grep '^aios-exec@' || true)
+        mapfile -t machines < <(_active_sockets | grep '^aios-exec@' || true)
         systemctl --quiet stop 'aios-exec@*.socket' "${SERVICES[@]/%/.socket}" \
             'aios-exec@*.service' "${SERVICES[@]/%/.service}"
     fi
@@ -205,7 +208,7 @@ _activate() {
         # A oneshot of the boot is enabled, not started.
         [ "${unit##*.}" = service ] || systemctl --quiet is-active "$unit" || stopped+=("$unit")
     done
-    stopped+=("${exec[@]}")
+    stopped+=("${machines[@]}")
     [ "${#stopped[@]}" -gt 0 ] || return 0
     changed
     systemctl start "${stopped[@]}"

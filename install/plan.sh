@@ -34,7 +34,7 @@ _plan_files() {
     if [ "$(cat "$LIB/venv/.wheels" 2>/dev/null)" != "$(wheels_path "$(python_version /)")" ]; then
         would "install Python packages in $LIB/venv: $(requirements | paste -sd ' ')"
     fi
-    STAGED=$(mktemp -d --tmpdir=/run aios-stage.XXXXXX)
+    STAGED=$(mktemp -d --tmpdir=/run aios-plan.XXXXXX)
     trap 'rm -rf "$STAGED"' EXIT
     stage_files "$STAGED"
     plan=$(landing plan)

@@ -4,9 +4,9 @@
 SYSTEMD_FLOOR=252
 PYTHON_FLOOR=11
 # Megabytes: the interpreter's packages and aios; a machine; the trees and wheels it is made of.
-LIBRARY_MB=250
-MACHINE_MB=700
-CACHE_MB=900
+LIBRARY_MB=200
+MACHINE_MB=400
+CACHE_MB=500
 
 # host_preflight MACHINE PREFIX: ends where something is missing that aios cannot do without.
 host_preflight() {

@@ -43,6 +43,7 @@ recover() {
     if [ -e /var/lib/aios-install ]; then
         say "an earlier installation did not end; putting back what it had changed"
         _go_back || exit 1
+        rm -rf /run/aios-stage.*
     fi
     /usr/bin/python3 "$SOURCE/install/undo.py" finish
 }
@@ -110,6 +111,7 @@ _stopped() {
 
 # What was done holds.
 all_went_well() {
+    trap '' HUP INT TERM
     /usr/bin/python3 "$SOURCE/install/manifest.py" finish
     trap - ERR EXIT HUP INT TERM
     rm -rf "${STAGED:-}"

@@ -82,7 +82,7 @@ def test_what_is_missing_is_said_at_once(host: Bare, before: dict[str, str]) -> 
     for said in (
         "no packages are known for this distribution (other)",
         "/usr/lib/systemd/system is read-only",
-        "20 MB are free at /var/lib/machines; aios needs 700 MB",
+        "20 MB are free at /var/lib/machines; aios needs 400 MB",
         "3 of the above",
     ):
         assert any(said in error for error in errors), result.stderr
