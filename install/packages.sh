@@ -97,18 +97,32 @@ install_packages() {
     [ "$(id -u)" = 0 ] || die "these packages are needed: ${missing[*]}" "Install them, or run as root."
     say "installing packages: ${missing[*]}"
     log=$(mktemp --tmpdir aios-packages.XXXXXX)
-    case $distribution in
-    debian)
-        quietly "$log" apt-get update -q
-        # Units that it brings must not start here: where systemd is not PID 1 they cannot,
-        # and elsewhere none of these has one that a machine lacks.
-        DEBIAN_FRONTEND=noninteractive quietly "$log" \
-            apt-get install -q -y --no-install-recommends "${missing[@]}"
-        ;;
-    arch) quietly "$log" pacman -S --noconfirm --needed "${missing[@]}" ;;
-    fedora) quietly "$log" dnf install -y --setopt=install_weak_deps=False "${missing[@]}" ;;
-    esac
+    # One at a time: a second installer waits for the first.
+    (flock 6 && "_install_on_$distribution" "$log" "${missing[@]}" 6<&-) 6</etc/os-release || exit
     # shellcheck disable=SC2034 # an installation tells of them
     INSTALLED_PACKAGES+=("${missing[@]}")
     rm -f "$log"
+}
+
+_install_on_debian() {
+    local log=$1
+    shift
+    quietly "$log" apt-get update -q
+    # Units that it brings must not start here: where systemd is not PID 1 they cannot, and elsewhere
+    # none of these has one that a machine lacks. A machine that has just booted may be upgrading
+    # itself: that is waited for.
+    DEBIAN_FRONTEND=noninteractive quietly "$log" apt-get install -q -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=600 "$@"
+}
+
+_install_on_arch() {
+    local log=$1
+    shift
+    quietly "$log" pacman -S --noconfirm --needed "$@"
+}
+
+_install_on_fedora() {
+    local log=$1
+    shift
+    quietly "$log" dnf install -y --setopt=install_weak_deps=False "$@"
 }
