@@ -2,8 +2,9 @@
 # A bare Debian machine as a disk image: what its installer leaves without any task, a kernel, and a
 # unit that runs the tests' commands (agent.sh). Kept in the cache.
 #   tests/vm/image.sh RELEASE   → the directory with `disk`, `kernel` and `initrd`
-#   tests/vm/image.sh RELEASE checkout FILE   → a tar file of what the installer needs
+#   tests/vm/image.sh RELEASE checkout FILE   → a tar file of a clean checkout
 #   tests/vm/image.sh RELEASE cache FILE      → a file system with the wheels and the machine's OS tree
+#   tests/vm/image.sh RELEASE tree DIRECTORY  → nothing but the packages that every Debian has, and apt
 set -euo pipefail
 
 SOURCE=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")")
@@ -42,6 +43,8 @@ UNIT
     printf '[Match]\nName=en*\n[Network]\nDHCP=yes\n' >"$tree/etc/systemd/network/80-dhcp.network"
     echo "nameserver 10.0.2.3" >"$tree/etc/resolv.conf"
     echo bare >"$tree/etc/hostname"
+    # Translated descriptions: read again at each update.
+    echo 'Acquire::Languages "none";' >"$tree/etc/apt/apt.conf.d/90languages"
     : >"$tree/etc/machine-id"
     chroot "$tree" systemctl --quiet enable vm-agent systemd-networkd
     cp "$(readlink -f "$tree"/boot/vmlinuz-*)" "$path/kernel"
@@ -51,31 +54,39 @@ UNIT
 }
 
 _pack_cache() {
-    local release=$1 file=$2 stage
+    local tree=$1 file=$2 stage
     stage=$(mktemp -d --tmpdir="$AIOS_CACHE" pack.XXXXXX)
-    mkdir -p "$stage/trees"
+    mkdir -p "$stage/cache/trees"
     # Links, not copies: mkfs reads each file once.
-    cp -al "$(tree_path machine "$release")" "$stage/trees/"
-    cp -al "$AIOS_CACHE"/wheels-* "$stage/"
+    cp -al "$tree" "$stage/cache/trees/"
+    cp -al "$AIOS_CACHE"/wheels-* "$stage/cache/"
     mkfs.ext4 -q -L cache -d "$stage" "$file" 2G
     rm -rf "$stage"
 }
 
 release=$1
-install_packages vm trees wheels
+install_packages vm trees wheels sandbox
 read_archives "$release"
 case ${2:-disk} in
 disk)
-    cached "$(image_path "$release")" _build_image "$release"
-    image_path "$release"
+    path=$(image_path "$release")
+    cached "$path" _build_image "$release"
+    touch "$path"
+    find "$AIOS_CACHE/images" -maxdepth 1 -name "bare-$release-*" -mtime +7 -exec rm -rf {} +
+    echo "$path"
     ;;
 checkout)
     cd "$SOURCE"
-    tar --exclude=__pycache__ --exclude='*.egg-info' -cf "$3" \
-        aios-install.sh install pyproject.toml services units polkit cfg
+    tar --exclude=./.git --exclude-from=<(sed 's|^/|./|; s|/$||' .gitignore) -cf "$3" .
     ;;
 cache)
     fetch_tree machine "$release"
-    _pack_cache "$release" "$3"
+    tree=$(tree_path machine "$release")
+    fetch_wheels "$(python_version "$tree")"
+    _pack_cache "$tree" "$3"
+    ;;
+tree)
+    _build_debian "$3.log" "$release" "$3" apt
+    rm -rf "$3/var/lib/apt/lists"
     ;;
 esac

@@ -6,35 +6,30 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from virtual_machine import CACHE, CHECKOUT, VirtualMachine
+from host import Host
 
 pytestmark = pytest.mark.long
 
 SETTINGS = "[policy]\napproval_timeout = 60\n"
+CONFIG = "/etc/aios/config.d/50-tests.toml"
 EXEC1 = "org.aios.Exec1._2ehost /org/aios/Exec1 org.aios.Exec1"
 ASKED = "rm -f /root/late; touch /root/late"
 WAIT = f"busctl --timeout=600 call {EXEC1} Run 'sa{{sv}}' '{ASKED}' 0 >/root/said 2>&1"
 
 
-@pytest.fixture(scope="module")
-def host(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
-    release = request.config.getoption("--release") or "bookworm"
-    with VirtualMachine(release) as machine:
-        machine.unpack()
-        machine.run(
-            f"cd {CHECKOUT} && AIOS_CACHE={CACHE} AIOS_MACHINE_TREE=$(echo {CACHE}/trees/machine-*)"
-            " ./aios-install.sh"
-        )
-        machine.run(f"mkdir -p /etc/aios/config.d; printf '{SETTINGS}' >/etc/aios/config.d/50.toml")
-        yield machine
+@pytest.fixture(scope="module", autouse=True)
+def a_minute_to_approve(host: Host) -> Iterator[None]:
+    host.run(f"printf '{SETTINGS}' >{CONFIG}; systemctl stop aios-policy.service")
+    yield
+    host.run(f"date -s '1 day'; rm {CONFIG}; systemctl stop aios-policy.service")
 
 
-def pending(host: VirtualMachine) -> list[dict[str, str]]:
+def pending(host: Host) -> list[dict[str, str]]:
     found: list[dict[str, str]] = json.loads(host.run("aios approvals --json").stdout)
     return found
 
 
-def test_the_clock_is_set_back_a_day(host: VirtualMachine) -> None:
+def test_the_clock_is_set_back_a_day(host: Host) -> None:
     before = "aios exec -m .host -- echo before"
     assert host.run(before).stdout == "before\n"
     host.run(f'systemd-run --unit=waiting sh -c "{WAIT}"')
@@ -43,10 +38,8 @@ def test_the_clock_is_set_back_a_day(host: VirtualMachine) -> None:
     host.run("date -s '1 day ago'")
     assert host.run("aios exec -m .host -- echo yesterday").stdout == "yesterday\n"
     # Of which a minute is left, whatever the clock says.
-    host.run(
-        "pid=$(systemctl show -P MainPID waiting); [ $pid = 0 ] || tail --pid=$pid -f /dev/null",
-        timeout=300,
-    )
+    waiting = host.run("systemctl show -P MainPID waiting").stdout.strip()
+    host.run(f"[ {waiting} = 0 ] || tail --pid={waiting} -f /dev/null")
     assert "nobody approved it in time" in host.run("cat /root/said").stdout
     assert pending(host) == []
     assert host.run("test -e /root/late", check=False).status == 1
