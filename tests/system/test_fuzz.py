@@ -84,6 +84,7 @@ def standing(sandbox: Sandbox, relay: Relay) -> Iterator[None]:
 
     cursor = sandbox.sh("journalctl --quiet --show-cursor --lines=0").rpartition("cursor: ")[2]
     yield
+    sandbox.run(["journalctl", "--sync"])
     said = sandbox.sh(f"journalctl --quiet --after-cursor='{cursor}' --output=cat -u 'aios-*'")
     faulty = "Traceback|call failed|never retrieved|code=dumped|Unclosed|status=|Scheduled restart"
     faults = [line for line in said.splitlines() if re.search(faulty, line)]
@@ -263,6 +264,9 @@ def test_what_is_no_call_at_all(relay: Relay, path: str) -> None:
         said = ask(relay, "", path, call + b"\0")
         assert "org.varlink.service" in said.get("answer", ""), data[:200]
 
+    for name in ("\\ud800.x", "org.varlink.service.\\udfff"):
+        said = ask(relay, "", path, b'{"method": "%s"}\0' % name.encode())
+        assert "org.varlink.service." in said["answer"], (name, said)
     for data in odd:
         for end in ("half", "leave"):
             holds(data, end)
