@@ -106,6 +106,13 @@ async def test_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("aios.policy.clock.now_usec", lambda: later)
         assert await Grants(tmp_path, "bus", nobody).live() == []
+    # Nor has anybody more time by a clock that is set back.
+    set_back = grants.add(request(), ROOT)
+    with monkeypatch.context() as patch:
+        patch.setattr("aios.policy.clock.now_usec", lambda: now_usec() - LIFE_USEC)
+        assert await Grants(tmp_path, "bus", nobody).live() == [set_back]
+        patch.setattr("aios.policy.clock._since_boot_usec", lambda: set_back.until_usec)
+        assert await Grants(tmp_path, "bus", nobody).live() == []
     grants.add(request(), ROOT)
     assert await Grants(tmp_path, "another", nobody).live() == []
     assert list(tmp_path.iterdir()) == []
