@@ -41,7 +41,8 @@ fetch_base() {
     local path
     case $1 in
     debian)
-        install_packages trees
+        # systemd's own tools, for what is done with a tree that does not run.
+        install_packages trees sandbox
         read_archives "$2"
         ;;
     arch)

@@ -21,6 +21,7 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(source_date)}
 [[ $SOURCE_DATE_EPOCH =~ ^[0-9]{1,10}$ ]] || die "SOURCE_DATE_EPOCH is no number of seconds"
 export SOURCE_DATE_EPOCH
 
+umask 022
 # All that is not finished lies in here: a build that fails or is stopped leaves nothing.
 mkdir -p "$AIOS_CACHE"
 WORK=$(mktemp -d --tmpdir="$AIOS_CACHE" build.XXXXXX)

@@ -9,7 +9,7 @@ make_tree() {
     fetch_base "$distro" "$3" "$4"
     say "installing aios in a copy of it"
     cp -a --reflink=auto "$(base_path "$distro" "$3")" "$tree"
-    stage_files "$tree"
+    _land "$1/stage" "$tree"
     cp -r --no-target-directory "$SOURCE/image/files" "$tree"
     install -m 0755 "$SOURCE/image/systemd" "$tree$LIB/systemd"
     install -D -m 0644 "$tree$LIB/client/profile.sh" "$tree/etc/profile.d/aios.sh"
@@ -20,6 +20,19 @@ make_tree() {
     _take_identity "$tree"
     _take_caches "$tree" "$distro"
     _compile "$tree"
+}
+
+# As the installer does it, with its list of what is aios's: an image is mended and upgraded by it.
+_land() {
+    local stage=$1 tree=$2
+    stage_files "$stage"
+    quietly "$AIOS_CACHE/image.log" /usr/bin/python3 "$SOURCE/install/landing.py" land "$stage" "$tree" \
+        "$PREFIX"
+    PYTHONPATH=$SOURCE/install PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -c '
+import sys
+from pathlib import Path
+import manifest
+manifest.finish(Path(sys.argv[1]))' "$tree"
 }
 
 # in_tree TREE COMMAND…: with nothing of this environment.
@@ -56,7 +69,6 @@ _tree_users() {
     install -d -o 1000 -g 1000 "$tree"/home/ai/.config{,/syui{,/ai}}
     ln -s /var/lib/aios/memory "$tree/home/ai/.config/syui/ai/gpt"
     chown -h 1000:1000 "$tree/home/ai/.config/syui/ai/gpt"
-    # By numbers: the names are the tree's.
     systemd-tmpfiles --root="$tree" --create --prefix=/var/lib/aios aios.conf
     # When a password was changed last.
     sed -i -E "s/^([^:]*:[^:]*):[0-9]*:/\1:$day:/" "$tree/etc/shadow"

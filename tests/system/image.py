@@ -17,9 +17,6 @@ DISK = "aios.raw"
 def build(
     directory: Path, *arguments: str, timeout: float = 1800, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    if shutil.which("zsh") is None:
-        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "zsh"]
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
     done = subprocess.run(
         [ROOT / "build.zsh", *arguments, "--output", directory], stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=timeout, check=False, env=os.environ | environment,
@@ -49,7 +46,8 @@ def boot(sandbox: Sandbox, tarball: Path, name: str) -> Booted:
     """`machinectl import-tar` and `systemctl start`, as people do it."""
     inside = sandbox.state / "tree/var/tmp" / tarball.name
     shutil.copy(tarball, inside)
-    sandbox.run(["systemctl", "mask", f"aios-attach@{name}.service", f"aios-exec@{name}.socket"])
+    units = [f"aios-attach@{name}.service", f"aios-exec@{name}.socket"]
+    sandbox.run(["systemctl", "mask", "--now", *units])
     sandbox.run(["machinectl", "import-tar", f"/var/tmp/{tarball.name}", name], timeout=300)
     inside.unlink()
     settings = sandbox.state / f"tree/etc/systemd/nspawn/{name}.nspawn"
@@ -66,7 +64,8 @@ def govern(booted: Booted) -> None:
 
 def remove(booted: Booted) -> None:
     sandbox, name = booted.sandbox, booted.name
-    sandbox.run(["systemctl", "stop", f"systemd-nspawn@{name}"], check=False)
+    units = [f"systemd-nspawn@{name}.service", f"aios-exec@{name}.socket"]
+    sandbox.run(["systemctl", "stop", *units], check=False)
     sandbox.run(["machinectl", "remove", name], check=False, timeout=300)
     govern(booted)
     sandbox.run(["rm", "-f", f"/etc/systemd/nspawn/{name}.nspawn"])
