@@ -44,14 +44,15 @@ def made(sandbox: Sandbox) -> list[str]:
     return sandbox.machine(["cat", MARKER]).stdout.split()
 
 
-def recorded(sandbox: Sandbox) -> dict[str, list[str]]:
-    """Name → events of its one command. A record may be in the journal twice, with one hash."""
+def recorded(sandbox: Sandbox, mark: str) -> dict[str, list[str]]:
+    """Name, of those that begin with `mark` → events of its one command. A record may be in the
+    journal twice, with one hash."""
     found: dict[str, dict[str, str]] = {}
     of_name: dict[str, str] = {}
     for record in sandbox.journal("--unit=aios-exec@*", "_UID=0"):
         # (Of a command that is no plain text, journalctl gives the bytes.)
         program, _, name = str(record.get("AIOS_COMMAND", "")).partition(" ")
-        if program in PROGRAMS and "AIOS_HASH" in record:
+        if program in PROGRAMS and name.startswith(mark) and "AIOS_HASH" in record:
             assert of_name.setdefault(name, record["AIOS_ID"]) == record["AIOS_ID"]
             found.setdefault(name, {})[record["AIOS_HASH"]] = record["AIOS_EVENT"]
     return {name: list(events.values()) for name, events in found.items()}

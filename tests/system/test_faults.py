@@ -18,6 +18,11 @@ STATE = {
 ASKED = "rm -f /var/tmp/faulty; echo once >> /var/tmp/faulty"
 
 
+@pytest.fixture(autouse=True)
+def nothing_ran(sandbox: Sandbox) -> None:
+    sandbox.machine(["rm", "-f", "/var/tmp/faulty", "/var/tmp/unsaid"])
+
+
 def quiet(sandbox: Sandbox) -> None:
     used = busy(sandbox, *SERVICES)
     assert max(used.values(), default=0) < QUIET, used
@@ -141,7 +146,7 @@ def test_a_broken_configuration(sandbox: Sandbox) -> None:
 
 
 def test_polkit_gone(sandbox: Sandbox) -> None:
-    waiting = start(sandbox, ASKED)
+    waiting = sandbox.popen(["aios", "exec", "--wait-approval", "200", "--", ASKED], user="me")
     request = pending(sandbox, ASKED)
     sandbox.run(["systemctl", "mask", "--runtime", "--now", "polkit.service"])
     try:
@@ -154,7 +159,7 @@ def test_polkit_gone(sandbox: Sandbox) -> None:
     finally:
         sandbox.run(["systemctl", "unmask", "--runtime", "polkit.service"])
     approve(sandbox, request)
-    assert end(waiting).status == 0
+    assert waiting.communicate(timeout=60) and waiting.returncode == 0
 
 
 def test_the_bus_is_restarted(sandbox: Sandbox) -> None:

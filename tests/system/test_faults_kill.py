@@ -61,7 +61,7 @@ def test_nothing_is_lost_and_nothing_runs_twice(
             assert more["refused"].startswith(NAMED), (name, more)
 
     until(lambda: owed(sandbox) == "", 60)
-    ran, records = made(sandbox), recorded(sandbox)
+    ran, records = made(sandbox), recorded(sandbox, mark)
     assert len(ran) > kills
     assert len(ran) == len(set(ran)), "one ran twice"
     for name in ran:

@@ -9,6 +9,8 @@ from jobs import act, acting, go_on, told
 from load import appending, made, recorded
 from sandbox import Sandbox
 
+from aios.ids import new_id
+
 CHAINS = [
     sorted(["requested", "decided", "started", "finished"]),
     sorted(["requested", "decided", "finished"]),
@@ -120,12 +122,12 @@ tell([read_all(stdout).decode(), wait({job!r})["exit_status"]])
 
 def test_kills_under_load(sandbox: Sandbox) -> None:
     """16 callers and exec killed at random moments: what ran has its records, and ran once."""
-    stop = threading.Event()
+    stop, mark = threading.Event(), new_id()
 
     def caller(name: int) -> None:
         number = 0
         while not stop.is_set():
-            run(sandbox, f"append-id {name}-{number}")
+            run(sandbox, f"append-id {mark}-{name}-{number}")
             number += 1
 
     callers = [threading.Thread(target=caller, args=(name,)) for name in range(16)]
@@ -148,7 +150,7 @@ def test_kills_under_load(sandbox: Sandbox) -> None:
     ran = made(sandbox)
     assert len(ran) > 10
     assert len(ran) == len(set(ran)), "one ran twice"
-    records = recorded(sandbox)
+    records = recorded(sandbox, mark)
     for name, seen in records.items():
         assert sorted(seen) in CHAINS, (name, seen)
     assert set(ran) <= {name for name, seen in records.items() if "started" in seen}
