@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -159,11 +160,14 @@ def test_the_disk_holds_what_the_tarball_holds(built: Path, tmp_path: Path) -> N
 def test_arch_is_built_with_pacstrap(sandbox: Sandbox, built: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    trees = Path(os.environ.get("AIOS_CACHE", "/var/cache/aios"), "trees").glob(
-        "image-debian-*/etc"
-    )
-    settings = repository.make(tmp_path, max(trees, key=lambda path: path.stat().st_mtime).parent)
+    cache = Path(os.environ.get("AIOS_CACHE", "/var/cache/aios"))
+    trees = [path.parent for path in cache.glob("trees/image-debian-*/etc")]
+    settings = repository.make(tmp_path, max(trees, key=lambda path: path.stat().st_mtime))
+    before = set(cache.glob("trees/image-arch-*"))
     build(out, "tarball", "--distro", "arch", AIOS_PACMAN_CONF=str(settings))
+    # Of a repository that nobody will have again.
+    for made in set(cache.glob("trees/image-arch-*")) - before:
+        shutil.rmtree(made) if made.is_dir() else made.unlink()
     with tarfile.open(out / TARBALL) as tar:
         names = {member.name for member in tar}
         mirrors = tar.extractfile("./etc/pacman.d/mirrorlist")
