@@ -17,7 +17,7 @@ from small_disk import small_disk
 
 from bench import Figure
 
-ROUNDS = 5
+ROUNDS = 3
 MACHINES = "/var/lib/machines"
 
 # Runs in the sandbox, as root, and prints JSON. Times are seconds.
