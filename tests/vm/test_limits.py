@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from host import Host
+from host import Host, answer, call
 
 MIB = 1024 * 1024
 CONFIG = "/etc/aios/config.d/50-tests.toml"
+RUNNING = (
+    "/sys/fs/cgroup/machine.slice/systemd-nspawn@aios.service/payload/aios.slice/run-aios-*.service"
+)
 AGAIN = "systemctl stop aios-policy.service 'aios-exec@*.service'"
 
 
@@ -57,6 +60,17 @@ def test_the_weight_is_in_force(host: Host, machine: str) -> None:
     status, out, _, details = host.exec(command, machine=machine, cpu_weight=7)
     assert (status, out) == (0, "7\n")
     assert details["unenforced"] == []
+
+
+def test_the_lighter_gets_less_of_a_processor(host: Host) -> None:
+    """There is one, and the other would take half of it."""
+    heavy = call("sha256sum /dev/zero", cpu_weight=100)
+    light = call("sha256sum /dev/zero", cpu_weight=1, timeout_usec=3_000_000)
+    script = f"{heavy} >/dev/null & until compgen -G '{RUNNING}'; do :; done >/dev/null; {light}"
+    said = host.run(f"trap 'kill $!' EXIT; {script}").stdout
+    _, _, _, details = answer(said)
+    assert details["limit"] == "timeout"
+    assert details["cpu_usec"] < details["duration_usec"] / 4
 
 
 def test_what_it_used_is_told(host: Host) -> None:
