@@ -29,6 +29,7 @@ host() {
     exec 7</usr/lib/tmpfiles.d
     flock 7
     recover
+    [ -d "$LIB/aios" ] || FRESH=yes
     roll_back_on_failure
     _install_packages
     _install_venv
@@ -73,6 +74,8 @@ who_calls() {
 }
 
 CHANGED=no
+# shellcheck disable=SC2034 # of interest to a machine that runs
+FRESH=no
 INSTALLED_PACKAGES=()
 changed() {
     CHANGED=yes

@@ -28,6 +28,7 @@ install_machine() {
     elif [ "$CHANGED" = yes ]; then
         # Its lines may be new; a running machine has them from its next start on.
         systemctl start "aios-attach@$name.service" "aios-exec@$name.socket"
+        [ "$FRESH" = no ] || say "the machine $name runs without aios's client until it is restarted"
     fi
 }
 

@@ -94,10 +94,11 @@ class Removal:
         return self._root / path[1:]
 
     def _directories(self) -> Iterator[Path]:
-        """Those that aios made, the innermost first."""
+        """Those that aios made, the innermost first; in /run a machine may have one bound."""
         made = {self._at(name) for name in self._installed.noted.get("directory", [])}
         made |= {self._at(n) for n, d in self._installed.configs.items() if d == "directory"}
-        yield from sorted(made, reverse=True)
+        yield from sorted((path for path in made if self._root / "run" not in path.parents),
+                          reverse=True)  # fmt: skip
 
     def plan(self) -> None:
         for path in self.files():

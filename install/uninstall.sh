@@ -86,7 +86,10 @@ _remove_files() {
     [ "$1" = no ] || purge=(--purge)
     mapfile -t KEPT < <(_removal plan "${purge[@]}" | sed -n 's/^keep //p')
     _removal remove "${purge[@]}" >/dev/null
-    rm -rf /run/aios
+    find /run/aios -depth -mindepth 1 ! -path /run/aios/machine -delete 2>/dev/null || true
+    # A machine that runs has this one bound: it stays, empty, until the host goes down. If it went,
+    # aios could do nothing in that machine when it is back.
+    compgen -G '/run/systemd/machines/*' >/dev/null || rm -rf /run/aios
     rm -f /var/lib/systemd/timers/stamp-aios-memory-backup.timer
 }
 

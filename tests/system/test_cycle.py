@@ -212,6 +212,8 @@ def test_an_upgrade_keeps_what_was_edited(host: Bare) -> None:
 def test_uninstalled(host: Bare, before: dict[str, str]) -> None:
     """Installed before; afterwards not, with a machine that runs."""
     leader = host.sandbox.sh("machinectl show -p Leader --value aios")
+    # What it still has to write is written.
+    host.sandbox.run(["systemctl", "stop", "aios-*.service"])
     memory = host.state()["var/lib/aios/memory/memory.db"].split()[-1]
     listed = host.install("--uninstall", "--dry-run").stdout
     result = host.install("--uninstall")
@@ -232,6 +234,7 @@ def test_uninstalled(host: Bare, before: dict[str, str]) -> None:
         == 0
     )
     assert host.sandbox.sh("machinectl show -p Leader --value aios") == leader
+    assert host.sandbox.sh("find /run/aios") == "/run/aios\n/run/aios/machine"
     host.sandbox.run(["systemctl", "restart", "systemd-nspawn@aios.service"])
     host.sandbox.wait_machine("aios")
     assert "aios" not in host.sandbox.machine(["cat", "/proc/self/mounts"]).stdout
@@ -241,7 +244,10 @@ def test_uninstalled(host: Bare, before: dict[str, str]) -> None:
 @pytest.mark.long
 def test_all_is_found_again(host: Bare) -> None:
     """Not installed, before and after; with what was kept."""
-    host.install()
+    assert "runs without aios's client until it is restarted" in host.install().stderr
+    said = host.sandbox.run(["aios", "exec", "-m", "aios", "--", "echo", "again"], user="me")
+    assert said.stdout == "again\n"
+    host.sandbox.run(["systemctl", "restart", "systemd-nspawn@aios.service"])
     host.sandbox.wait_machine("aios")
     rows = json.loads(host.sandbox.run(["aios", "history", "--json"], user="me").stdout)
     assert "echo hello" in json.dumps(rows)
