@@ -58,7 +58,12 @@ from pathlib import Path
 from aios.snapshots import btrfs
 btrfs.create(Path(sys.argv[1]))
 """
-COPY = f"cp -a /run/host/aios-cache/trees/machine-*-*/. {MACHINES}/bench"
+COPY = f"""
+for tree in /run/host/aios-cache/trees/machine-*-*/; do
+    cp -a "$tree." {MACHINES}/bench
+    break
+done
+"""
 
 
 def figures() -> Iterator[Figure]:
