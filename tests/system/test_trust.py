@@ -10,6 +10,7 @@ PLACES = {
     "org.aios.Policy1": ("org.aios.Policy1", "/org/aios/Policy1"),
     "org.aios.Memory1": ("org.aios.Memory1", "/org/aios/Memory1"),
     "org.aios.Chat1": ("org.aios.Chat1", "/org/aios/Chat1"),
+    "org.aios.Machine1": ("org.aios.Machine1", "/org/aios/Machine1"),
 }
 
 
