@@ -8,7 +8,7 @@ from aios import config
 
 def mentions(name: str, directory: Path = config.ADMINISTRATOR) -> list[str]:
     """FILE:LINE of each."""
-    word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-]|\.\w)")
     found = []
     for path in config.files(directory):
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
