@@ -41,3 +41,10 @@ cached() {
         mv -T "$path.new" "$path"
     ) 8>"$path.lock"
 }
+
+# remove_cache DIRECTORY: one that is mounted stays itself, one that is read-only as it is.
+remove_cache() {
+    [ -w "$1" ] || return 0
+    find "$1" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+    rmdir "$1" 2>/dev/null || true
+}

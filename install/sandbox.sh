@@ -179,6 +179,7 @@ sandbox_purge() {
     sandbox_down "$1"
     rm -rf "$state" "$state.lock"
     if ! compgen -G "$SANDBOXES/*/" >/dev/null; then
-        rm -rf "$SANDBOXES" "$AIOS_CACHE"
+        rm -rf "$SANDBOXES"
+        remove_cache "$AIOS_CACHE"
     fi
 }

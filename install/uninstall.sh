@@ -172,8 +172,8 @@ _purge_state() {
     rmdir --ignore-fail-on-non-empty "$CREDENTIALS" 2>/dev/null || true
     # A sandbox's trees are in there as well.
     if ! compgen -G '/var/lib/aios-sandbox/*/' >/dev/null; then
-        rm -rf /var/cache/aios
-        [ ! -w "$AIOS_CACHE" ] || rm -rf "$AIOS_CACHE"
+        remove_cache /var/cache/aios
+        remove_cache "$AIOS_CACHE"
     fi
 }
 
