@@ -223,6 +223,8 @@ class Pass(Pump):
         self.reader = reader
         self._closed = closed
         self._moved = 0
+        self._all = False
+        """Nothing more will be written."""
         self._counted = counted
         self._mover: Mover | None = None
         if pipe < 0 or reader < 0:
@@ -238,6 +240,13 @@ class Pass(Pump):
             return self._moved + self._mover.total()
         return self._moved + (waiting(self.pipe) if self.pipe >= 0 else 0)
 
+    def catch_up(self) -> None:
+        """All that will be written is in the pipe: its end need not be waited for."""
+        if self._mover is None and self.pipe >= 0:
+            self._all = True
+            if not waiting(self.pipe):
+                self.close()
+
     def _move(self) -> None:
         try:
             moved = os.splice(self.pipe, self.reader, CHUNK, flags=os.SPLICE_F_NONBLOCK)
@@ -249,7 +258,7 @@ class Pass(Pump):
         except BrokenPipeError:
             moved = 0
         self._moved += moved
-        if not moved:
+        if not moved or (self._all and not waiting(self.pipe)):
             self.close()
         elif self._moved >= MUCH:
             self._loop.remove_reader(self.pipe)

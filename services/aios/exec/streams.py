@@ -70,14 +70,17 @@ class Streams(ABC):
         was passed a descriptor of it and lives on is not waited for. empty: the kernel says that
         they are gone, so all is in the pipes. (Not in a terminal: it passes bytes on later.)"""
         if empty and not self.terminal:
-            for pump in self.pumps:
-                if isinstance(pump, Collect):
-                    pump.catch_up()
+            self.catch_up()
         waits = [asyncio.ensure_future(pump.drained()) for pump in self.pumps if not pump.over]
         if waits:
             _done, late = await asyncio.wait(waits, timeout=DRAIN_SECONDS)
             for wait in late:
                 wait.cancel()
+
+    def catch_up(self) -> None:
+        for pump in self.pumps:
+            if isinstance(pump, Collect | Pass):
+                pump.catch_up()
 
     def totals(self) -> tuple[int | None, int | None]:
         """Bytes of stdout and stderr; None where nobody knows."""
@@ -201,6 +204,8 @@ class Passed(Streams):
 
     async def drained(self, *, empty: bool) -> None:
         """Not waited for: whoever reads takes their time."""
+        if empty:
+            self.catch_up()
 
     async def read(self) -> None:
         """Once all the command's processes are gone: until whoever reads has it all, or has
