@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 from jeepney import DBusAddress, Message, MessageFlag, MessageType
 from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.wrappers import new_method_call
@@ -24,6 +23,7 @@ from jeepney.wrappers import new_method_call
 from aios.exec import enter, wire
 from aios.exec.wire import Incoming, Property
 from aios.ids import HOST
+from aios.journal import log
 
 PRIVATE = "/run/systemd/private"
 OURS = b"/org/freedesktop/systemd1/unit/run_2daios_2d"
@@ -37,7 +37,6 @@ SYSTEMD = "org.freedesktop.systemd1"
 MANAGER = DBusAddress("/org/freedesktop/systemd1", SYSTEMD, f"{SYSTEMD}.Manager")
 STATE = DBusAddress(MANAGER.object_path, SYSTEMD, "org.freedesktop.DBus.Properties")
 
-log = structlog.get_logger()
 
 SignalHandler = Callable[[Incoming | None], None]
 """A PropertiesChanged of systemd's own; None: look, something may have been missed."""
