@@ -20,3 +20,10 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     sandbox.run(["useradd", "--create-home", "outsider"])
     yield sandbox
     sandbox.install("--down")
+
+
+@pytest.fixture(scope="session")
+def member(sandbox: Sandbox) -> str:
+    """Somebody who may use aios, and no more than that."""
+    sandbox.run(["useradd", "--create-home", "--groups", "aios", "member"])
+    return "member"

@@ -108,14 +108,6 @@ with bus.filter(rule) as heard:
 """
 
 
-@pytest.fixture(scope="module")
-def member(sandbox: Sandbox) -> str:
-    """Somebody who may use aios, and no more than that."""
-    if sandbox.run(["id", "member"], check=False).returncode:
-        sandbox.run(["useradd", "--create-home", "--groups", "aios", "member"])
-    return "member"
-
-
 def test_policys_signals_are_for_who_sees_everybodys_requests(
     sandbox: Sandbox, member: str
 ) -> None:

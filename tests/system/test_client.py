@@ -243,11 +243,9 @@ def test_status(sandbox: Sandbox) -> None:
         sandbox.run(["systemctl", "start", "aios-memory.socket"])
 
 
-def test_a_password_is_asked_of_others(sandbox: Sandbox) -> None:
+def test_a_password_is_asked_of_others(sandbox: Sandbox, member: str) -> None:
     """Who is in `aios` alone gets polkit's question, on this terminal."""
-    if sandbox.run(["id", "member"], check=False).returncode:
-        sandbox.run(["useradd", "--create-home", "-G", "aios", "member"])
-    with Person(sandbox, ["aios"], user="member") as person:
+    with Person(sandbox, ["aios"], user=member) as person:
         person.sees(PROMPT)
         person.say(f"!{NEEDS_APPROVAL}")
         person.sees(QUESTION)

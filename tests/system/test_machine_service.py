@@ -253,13 +253,6 @@ def test_what_cannot_be_a_name(sandbox: Sandbox, name: str) -> None:
     assert "aios" in listed(sandbox)
 
 
-@pytest.fixture(scope="module")
-def member(sandbox: Sandbox) -> str:
-    """May use aios, and administers nothing."""
-    sandbox.run(["useradd", "--create-home", "--groups", "aios", "member"])
-    return "member"
-
-
 def test_who_may_not(sandbox: Sandbox, member: str) -> None:
     assert "aios" in aios(sandbox, "list", user=member).stdout
     for action in (["create", "x"], ["stop", "aios"], ["remove", "--yes", "aios"],
