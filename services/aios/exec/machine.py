@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aios.bus import Bus
 from aios.errors import (
+    AiosError,
     InvalidOption,
     MachineNotRunning,
     NoSuchMachine,
@@ -96,6 +97,11 @@ class Machine:
             link.close()
             raise
         return link
+
+    async def sweep(self) -> None:
+        """Stops what has ended and nobody will ask for. Where nothing answers there is no such."""
+        with contextlib.suppress(AiosError, LinkLost, RemoteError):
+            await self._sweep(await self.link())
 
     async def _sweep(self, link: Link) -> None:
         """An exec that is killed when it has a unit's result on record may not have stopped it."""

@@ -88,3 +88,6 @@ class Recovery:
             self.execution.audit.failed(job, "Not run, exec was killed,", Ended.LOST)
         self.table.forget(live)
         live.fail(self.execution.machine.gone())
+        if job.step is Step.STARTED:
+            # Its result is on record, its unit perhaps there: it was owed when the link opened.
+            await self.execution.machine.sweep()
