@@ -140,21 +140,13 @@ _arch_archives() {
         install -D -m 0644 /dev/stdin "$1/etc/pacman.d/mirrorlist"
 }
 
-# Debian's and Ubuntu's own archives, whichever mirror the builder has, and none of its settings.
+# The distribution's own archives, as its apt names them in its example, whichever mirror the builder
+# has, and none of its settings.
 _debian_archives() {
-    local tree=$1 release
+    local tree=$1 example=$1/usr/share/doc/apt/examples/sources.list
     rm -f "$tree"/etc/apt/apt.conf.d/99mmdebstrap "$tree"/etc/apt/sources.list.d/*
-    release=$(os_release "$tree" VERSION_CODENAME)
-    case $(os_release "$tree" ID) in
-    debian)
-        printf 'deb http://deb.debian.org/%s main\n' "debian $release" "debian $release-updates" \
-            "debian-security $release-security"
-        ;;
-    ubuntu)
-        printf 'deb http://archive.ubuntu.com/ubuntu %s main universe\n' "$release" \
-            "$release-updates" "$release-security"
-        ;;
-    esac >"$tree/etc/apt/sources.list"
+    grep -q '^deb http' "$example" || die "$example names no archive for the image"
+    sed -n 's/^\(deb http[^ ]* [^ ]* main\).*/\1/p' "$example" >"$tree/etc/apt/sources.list"
 }
 
 # Python's compiled files, for all that is there, by their sources' content: their time is not that

@@ -53,7 +53,14 @@ def test_nothing_in_it_is_one_machines_own(built: Path) -> None:
         rows = [row.split(":") for row in shadow.read().decode().splitlines()]
         sources = tar.extractfile("./etc/apt/sources.list")
         assert sources is not None
-        assert set(re.findall(r"https?://([^/]+)/", sources.read().decode())) == {"deb.debian.org"}
+        example = tar.extractfile("./usr/share/doc/apt/examples/sources.list")
+        assert example is not None
+        # Not the builder's own mirror.
+        hosts = [
+            set(re.findall(r"^deb https?://([^/]+)/", file.read().decode(), re.MULTILINE))
+            for file in (sources, example)
+        ]
+        assert hosts[0] == hosts[1] and len(hosts[0]) == 1
     assert len({row[2] for row in rows}) == 1
     # No password: nobody comes in but from the host.
     assert {row[1] for row in rows} <= {"*", "!", "!*", "!!"}
