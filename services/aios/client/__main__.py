@@ -7,6 +7,7 @@ from aios import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from aios.client.ask import MakeLines
 
@@ -73,6 +74,21 @@ def main(argv: "Sequence[str] | None" = None, lines: "MakeLines | None" = None) 
         _discard_output()
         print(f"aios: {error}", file=sys.stderr)
         return FAILED
+
+
+def program() -> "NoReturn":
+    """`main`, as a process of its own. The interpreter's end, in which it takes apart what the
+    kernel drops at once, would take a tenth of an `aios exec`; nothing here is left to it."""
+    import os
+
+    status = main()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
+        sys.exit(status)
+    os._exit(status)
 
 
 def _open_streams() -> None:
@@ -180,4 +196,4 @@ def _spelling(word: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

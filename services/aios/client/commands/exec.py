@@ -90,6 +90,9 @@ def _ask(
     call = Connection(path)
     try:
         call.send(f"{place.EXEC}.{method}", parameters, more=True)
+        if method == "Start":
+            # What is wanted next is read while the answer is on its way.
+            from aios.client import foreground  # noqa: F401
         while True:
             replies = call.pull()
             # A human may have been faster than we are: then the answer came with it.
