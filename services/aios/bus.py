@@ -1,11 +1,8 @@
-"""The D-Bus door. With bus_values.py and bus_link.py all that imports dbus-next.
+"""The D-Bus door: a connection to the system bus. With bus_objects.py, bus_values.py and
+bus_link.py all that imports dbus-next, which gives the wire format, the connection and the match
+rules.
 
-Methods are dispatched here from the interfaces' XML, not by dbus-next's decorators: those never
-say who called, and send tracebacks to the caller. dbus-next gives the wire format, the connection
-and the match rules.
-
-A method's output of type `h` is a descriptor that is the door's from then on. Descriptors that
-nobody here asked for are closed, and the call that brings them is refused.
+Descriptors that nobody here asked for are closed, and the call that brings them is refused.
 """
 
 import asyncio
@@ -22,42 +19,18 @@ from dbus_next.constants import (
     RequestNameReply,
 )
 from dbus_next.message import Message
-from dbus_next.signature import Variant
 
 from aios.bus_link import Link
-from aios.bus_values import (
-    body,
-    from_dbus,
-    paths,
-    property_value,
-    take_descriptors,
-)
+from aios.bus_objects import BusError, Objects
+from aios.bus_values import body, from_dbus, take_descriptors
 from aios.caller import Caller
 from aios.channel import close_all
-from aios.contract import Method
 from aios.errors import AiosError, Unavailable, fault, from_name
-from aios.interface import Call, Interface
+from aios.interface import Interface
 from aios.journal import log
 
 DAEMON = "org.freedesktop.DBus"
 DAEMON_PATH = "/org/freedesktop/DBus"
-INTROSPECTABLE = f"{DAEMON}.Introspectable"
-PROPERTIES = f"{DAEMON}.Properties"
-HEADER = (
-    '<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"\n'
-    ' "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">\n'
-)
-STANDARD = (
-    f'<interface name="{INTROSPECTABLE}"><method name="Introspect">'
-    '<arg name="xml_data" type="s" direction="out"/></method></interface>\n'
-    f'<interface name="{PROPERTIES}"><method name="Get">'
-    '<arg name="interface_name" type="s" direction="in"/>'
-    '<arg name="property_name" type="s" direction="in"/>'
-    '<arg name="value" type="v" direction="out"/></method>'
-    '<method name="GetAll"><arg name="interface_name" type="s" direction="in"/>'
-    '<arg name="properties" type="a{sv}" direction="out"/></method></interface>'
-)
-
 SignalHandler = Callable[[str, list[Any]], None]
 """(path, body)"""
 
@@ -82,7 +55,7 @@ class Bus:
         """What every call is answered with, where the service could not begin."""
         self._bus = bus
         self._busy = busy
-        self._interfaces: dict[str, list[Interface]] = {}
+        self._objects = Objects()
         self._peers: dict[str, _Peer] = {}
         self._signals: dict[tuple[str, str], list[SignalHandler]] = {}
         self._expected: dict[int, list[int]] = {}
@@ -199,7 +172,7 @@ class Bus:
     # Interfaces served
 
     def export(self, interface: Interface) -> None:
-        self._interfaces.setdefault(interface.PATH, []).append(interface)
+        self._objects.add(interface)
         interface.emitters.append(self._emit)
 
     def _emit(
@@ -280,11 +253,9 @@ class Bus:
         with self._busy():
             try:
                 if unasked:
-                    raise _BusError(ErrorType.INVALID_ARGS, "no descriptors are taken here")
-                self._reply(message, await self._dispatch(message, peer))
-            except AiosError as error:
-                self._reply(message, Message.new_error(message, error.name, str(error)))
-            except _BusError as error:
+                    raise BusError(ErrorType.INVALID_ARGS, "no descriptors are taken here")
+                self._reply(message, await self._answer(message, peer))
+            except (AiosError, BusError) as error:
                 self._reply(message, Message.new_error(message, error.name, str(error)))
             except Exception as error:
                 log.exception("call failed", method=f"{message.interface}.{message.member}")
@@ -292,112 +263,14 @@ class Bus:
                 self._reply(message, Message.new_error(message, told.name, str(told)))
             await self._bus.sent()
 
+    async def _answer(self, message: Message, peer: _Peer) -> Message:
+        if self.refusal is not None:
+            raise self.refusal
+        caller = await self._identify(message.sender, peer)
+        return await self._objects.answer(message, caller, peer.gone)
+
     def _reply(self, message: Message, answer: Message) -> None:
         if message.flags & MessageFlag.NO_REPLY_EXPECTED:
             close_all(answer.unix_fds)
         else:
             self._bus.send(answer)
-
-    def _find(self, path: str, caller: Caller) -> list[tuple[Interface, str]]:
-        """The interfaces at a path that the caller may know of, each with the child's id."""
-        here = [(i, "") for i in self._interfaces.get(path, ()) if not i.CHILDREN]
-        parent, _, child = path.rpartition("/")
-        children = [i for i in self._interfaces.get(parent, ()) if i.CHILDREN]
-        return here + [(i, child) for i in children if i.has(child, caller)]
-
-    async def _dispatch(self, message: Message, peer: _Peer) -> Message:
-        if self.refusal is not None:
-            raise self.refusal
-        caller = await self._identify(message.sender, peer)
-        here = self._find(message.path, caller)
-        if message.interface == INTROSPECTABLE and message.member == "Introspect":
-            return Message.new_method_return(
-                message, "s", [self._introspect(message.path, here, caller)]
-            )
-        if not here:
-            raise _BusError(ErrorType.UNKNOWN_OBJECT, f"no object {message.path}")
-        if message.interface == PROPERTIES:
-            return await self._properties(message, here, Call(caller, gone=peer.gone))
-        interface, object_id, method = _method(message, here)
-        if message.signature != method.in_signature:
-            raise _BusError(
-                ErrorType.INVALID_ARGS,
-                f"{method.name} takes '{method.in_signature}', not '{message.signature}'",
-            )
-        call = Call(caller, object_id=object_id, gone=peer.gone)
-        values = [from_dbus(value) for value in message.body]
-        return _returned(
-            message, interface, method, await interface.method(method.name)(call, *values)
-        )
-
-    def _introspect(self, path: str, here: list[tuple[Interface, str]], caller: Caller) -> str:
-        parts = [interface.contract.xml for interface, _ in here]
-        if parts:
-            parts.append(STANDARD)
-        prefix = path if path == "/" else f"{path}/"
-        below = {p[len(prefix) :].split("/")[0] for p in self._interfaces if p.startswith(prefix)}
-        for interface in self._interfaces.get(path, ()):
-            if interface.CHILDREN:
-                below.update(interface.children(caller))
-        parts += [f'<node name="{name}"/>' for name in sorted(below - {""})]
-        return f"{HEADER}<node>\n" + "\n".join(parts) + "\n</node>\n"
-
-    async def _properties(
-        self, message: Message, here: list[tuple[Interface, str]], call: Call
-    ) -> Message:
-        wanted = {"Get": "ss", "GetAll": "s", "Set": "ssv"}.get(message.member)
-        if wanted is None or message.signature != wanted:
-            raise _BusError(ErrorType.UNKNOWN_METHOD, f"no method {message.member} of properties")
-        name = message.body[0]
-        found = [(i, object_id) for i, object_id in here if name == i.NAME]
-        if not found:
-            raise _BusError(ErrorType.UNKNOWN_INTERFACE, f"no interface '{name}' here")
-        interface, call.object_id = found[0]
-
-        async def value(name: str) -> Variant:
-            kind = interface.contract.properties[name]
-            raw = await interface.property(call, name)
-            return property_value(kind, paths(raw, kind, interface.OBJECTS))
-
-        if message.member == "GetAll":
-            values = {name: await value(name) for name in interface.contract.properties}
-            return Message.new_method_return(message, "a{sv}", [values])
-        if message.body[1] not in interface.contract.properties:
-            raise _BusError(ErrorType.UNKNOWN_PROPERTY, f"no property '{message.body[1]}' here")
-        if message.member == "Set":
-            raise _BusError(ErrorType.PROPERTY_READ_ONLY, f"{message.body[1]} is only read")
-        return Message.new_method_return(message, "v", [await value(message.body[1])])
-
-
-def _returned(message: Message, interface: Interface, method: Method, result: Any) -> Message:
-    """The answer to a call. Descriptors are closed when it cannot be made."""
-    outputs, descriptors = method.returned(result)
-    try:
-        values = tuple(
-            paths(value, arg.type, interface.OBJECTS)
-            for arg, value in zip(method.outputs, outputs, strict=True)
-        )
-        signature = method.out_signature
-        return Message.new_method_return(
-            message, signature, body(signature, values), unix_fds=descriptors
-        )
-    except BaseException:
-        close_all(descriptors)
-        raise
-
-
-def _method(message: Message, here: list[tuple[Interface, str]]) -> tuple[Interface, str, Method]:
-    for interface, object_id in here:
-        if message.interface in (None, "", interface.NAME):
-            method = interface.contract.methods.get(message.member)
-            if method is not None:
-                return interface, object_id, method
-    raise _BusError(ErrorType.UNKNOWN_METHOD, f"no method {message.interface}.{message.member}")
-
-
-class _BusError(Exception):
-    """One of the bus's own errors."""
-
-    def __init__(self, kind: ErrorType, text: str) -> None:
-        super().__init__(text)
-        self.name = kind.value

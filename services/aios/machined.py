@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from aios.bus import PROPERTIES, Bus
+from aios.bus import Bus
+from aios.bus_objects import PROPERTIES
 from aios.errors import Unavailable
 from aios.ids import is_machine
 

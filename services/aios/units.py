@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 from typing import Any
 
-from aios.bus import PROPERTIES, Bus
+from aios.bus import Bus
+from aios.bus_objects import PROPERTIES
 from aios.errors import Unavailable
 
 SYSTEMD = "org.freedesktop.systemd1"
