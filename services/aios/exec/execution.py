@@ -197,6 +197,8 @@ class Execution:
 
     async def _finish(self, live: Live, result: Result) -> None:
         job = live.job
+        if result.ended is Ended.LOST:
+            self.machine.abandon(name_of(job.id))
         out, err = live.streams.totals() if live.streams else (None, None)
         most = max(out or 0, err or 0)
         if result.ended is Ended.EXIT and job.output_max and most > job.output_max:

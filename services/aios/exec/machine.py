@@ -52,6 +52,7 @@ class Machine:
         self._opening = asyncio.Lock()
         self._seen: dict[tuple[str, str], asyncio.Task[tuple[str, ...]]] = {}
         """(profile, account) → the limits that nothing enforces."""
+        self._abandoned: set[str] = set()
 
     async def link(self) -> Link:
         """Raises NoSuchMachine, MachineNotRunning."""
@@ -104,7 +105,10 @@ class Machine:
             await self._sweep(await self.link())
 
     async def _sweep(self, link: Link) -> None:
-        """An exec that is killed when it has a unit's result on record may not have stopped it."""
+        """An exec that is killed when it has a unit's result on record may not have stopped it;
+        and what is on record as lost may run, if the machine only did not answer for a while."""
+        while self._abandoned:
+            link.post(MANAGER, "StopUnit", "ss", self._abandoned.pop(), "replace")
         (units,) = await link.call(
             MANAGER, "ListUnitsByPatterns", "asas", ["exited"], [name_of("*")]
         )
@@ -112,6 +116,10 @@ class Machine:
         for name, *_ in units:
             if not any(name == name_of(job) for job in owed):
                 link.post(MANAGER, "StopUnit", "ss", name, "replace")
+
+    def abandon(self, name: str) -> None:
+        """A unit that nobody knows the end of: should it be there, it is stopped."""
+        self._abandoned.add(name)
 
     def close(self) -> None:
         if self._link is not None:
@@ -193,7 +201,10 @@ class Machine:
             await stdout.drained()
             await stderr.drained()
         except LinkLost:
-            raise self.gone() from None
+            raise MachineNotRunning(
+                f"machine {self.name} went away, or was restarted",
+                hint=f"machinectl status {self.name}",
+            ) from None
         finally:
             stdout.close()
             stderr.close()
