@@ -194,6 +194,15 @@ def test_settings_that_are_there_stay(sandbox: Sandbox, small: str) -> None:
     assert sandbox.sh(f"cat {settings}") == "[Exec]\nBoot=no"
 
 
+@pytest.mark.parametrize("option", ["--network=none", "--no-private-users", "--release=sid"])
+def test_a_copy_takes_no_other_settings(sandbox: Sandbox, small: str, option: str) -> None:
+    create = ["aios", "machine", "create", "small-other", "--from", small, option]
+    done = sandbox.run(create, check=False)
+    assert done.returncode == 125
+    assert f"a copy of {small} has its system and its settings" in done.stderr
+    assert "small-other" not in listed(sandbox)
+
+
 # set -m: what is started with & would not hear Ctrl-C otherwise.
 CANCELLED = """
 set -m

@@ -5,6 +5,7 @@ from typing import Any
 from aios.errors import InvalidOption
 from aios.interface import Call
 from aios.journal import log
+from aios.machines import place
 from aios.machines.archive import Compression
 from aios.machines.door import tell
 from aios.machines.keeping import Keeping
@@ -41,6 +42,12 @@ class Machine1(Keeping):
     async def Create(self, call: Call, name: str, options: dict[str, Any]) -> dict[str, Any]:
         given = Options(options, {"distro": str, "release": str, "from": str, **_SETTINGS})
         wanted = _wanted(given)
+        if wanted.source and len(options) > 1:
+            raise InvalidOption(
+                f"a copy of {wanted.source} has its system and its settings",
+                hint=f"without {', '.join(sorted(options.keys() - {'from'}))}; afterwards: "
+                f"{place.named(name).settings}",
+            )
         await self._rights.manage(call.caller, "create", name)
         await self._making.create(name, wanted, tell(call))
         return await self._made(call, name, "created")

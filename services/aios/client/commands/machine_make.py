@@ -7,6 +7,7 @@ from typing import Any
 
 from aios.client import consent, place, steps
 from aios.client.terminal import Terminal
+from aios.client.varlink import ERROR_PREFIX, ClientError
 
 DISTRIBUTIONS = ("debian", "ubuntu", "arch", "fedora")
 NETWORKS = ("veth", "host", "none")
@@ -62,7 +63,7 @@ def add(actions: Any) -> None:
 def settings(action: Any) -> None:
     """What a new machine's settings are made from."""
     action.add_argument(
-        "--private-users", action=BooleanOptionalAction, default=True,
+        "--private-users", action=BooleanOptionalAction, default=None,
         help="its users are nobody on the host (the default)",
     )  # fmt: skip
     action.add_argument(
@@ -73,14 +74,19 @@ def settings(action: Any) -> None:
 
 
 def chosen(given: Any) -> dict[str, Any]:
-    options: dict[str, Any] = {"private_users": given.private_users}
-    return options | ({"network": given.network} if given.network else {})
+    asked = {"private_users": given.private_users, "network": given.network}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _create(given: Any) -> int:
     if given.source and ("/" in given.source or Path(given.source).is_file()):
         from aios.client.commands import machine_files
 
+        if given.distro or given.release:
+            raise ClientError(
+                ERROR_PREFIX + "InvalidOption", f"what is in {given.source} is what it is",
+                "Without --distro and --release?",
+            )  # fmt: skip
         return machine_files.take(given, given.source, fresh=True)
     asked = {"distro": given.distro, "release": given.release, "from": given.source}
     options = {name: value for name, value in asked.items() if value is not None}
