@@ -180,6 +180,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
+            # Half of SQLite's own. What does not fit is in the kernel's, which all services share.
+            connection.execute("PRAGMA cache_size = -1024")
             migrate(connection)
     except BaseException:
         connection.close()
