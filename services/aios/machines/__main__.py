@@ -47,8 +47,8 @@ def main() -> int:
         store = Store()
         ending = Ending(store, power, ask, service.hold)
         await ending.recover()
-        snapshots = Snapshots(store, power, ask, ending, exclusive)
-        restores = Restores(store, power, ask, ending, exclusive)
+        keeping = (store, power, ask, ending, exclusive)
+        snapshots, restores = Snapshots(*keeping), Restores(*keeping)
         return [
             Machine1(
                 Rights(bus), about, power, making, moving, transfers, names, snapshots, restores

@@ -1,8 +1,6 @@
 """Machines put back to a generation, while they stop and start around it."""
 
 import asyncio
-import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +8,12 @@ from typing import Any
 from aios.errors import Busy, NotFound
 from aios.snapshots import generation, restoring, thread
 from aios.snapshots.disk import errors_told
-from aios.snapshots.ending import Ask, Ending, Power
 from aios.snapshots.generation import Generation, Moment
+from aios.snapshots.keeper import Keeper
 from aios.snapshots.restoring import Restoring
-from aios.snapshots.store import Store
 from aios.snapshots.taking import SETTINGS
 from aios.snapshots.thread import Tell
 from aios.snapshots.work import Work
-
-Lock = Callable[[Path], contextlib.AbstractContextManager[None]]
-"""systemd's own on a tree: nobody starts a machine from it meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +27,7 @@ class Again:
     settings: bool = False
 
 
-class Restores:
-    def __init__(self, store: Store, power: Power, ask: Ask, ending: Ending, lock: Lock) -> None:
-        self._store = store
-        self._power = power
-        self._ask = ask
-        self._ending = ending
-        self._lock = lock
-
+class Restores(Keeper):
     async def plan(self, machine: str, again: Again) -> dict[str, Any]:
         restore, _ = await self._restoring(machine, again)
         plan, made = restore.plan, restore.generation

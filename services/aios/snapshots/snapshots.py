@@ -10,10 +10,9 @@ from typing import Any
 from aios.errors import AiosError, Busy
 from aios.snapshots import generation, thread, verify
 from aios.snapshots.disk import errors_told
-from aios.snapshots.ending import Ask, Ending, Power, tried
+from aios.snapshots.ending import tried
 from aios.snapshots.generation import Generation, Method, Moment
-from aios.snapshots.restores import Lock
-from aios.snapshots.store import Store
+from aios.snapshots.keeper import Keeper
 from aios.snapshots.taking import Taking
 from aios.snapshots.thread import Tell
 
@@ -31,14 +30,7 @@ class Wanted:
     memory: bool = True
 
 
-class Snapshots:
-    def __init__(self, store: Store, power: Power, ask: Ask, ending: Ending, lock: Lock) -> None:
-        self._store = store
-        self._power = power
-        self._ask = ask
-        self._ending = ending
-        self._lock = lock
-
+class Snapshots(Keeper):
     async def listed(self, machine: str) -> list[dict[str, Any]]:
         """machine: "" for all."""
         names = [machine] if machine else await asyncio.to_thread(self._store.machines_known)
