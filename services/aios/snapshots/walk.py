@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aios.errors import Unavailable
 
-_DEEPEST = 400
-"""Each level holds a descriptor or two, and a service has 1024."""
+_DEEPEST = 250
+"""Each level holds a descriptor or two, and a process has 1024 where nobody gives it more."""
 _UNESCAPED = re.compile(r"\\([0-7]{3})")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
