@@ -2,6 +2,7 @@
 hand."""
 
 import asyncio
+import contextlib
 import signal
 from typing import Any
 
@@ -63,7 +64,10 @@ class Power:
         unit = Place(name).unit
         by_unit = await self._units.state(unit) in (*_UP, "deactivating")
         if force and by_unit:
-            await self._units.kill(unit, signal.SIGKILL)
+            # systemd calls it an error (ENODEV) when its cgroup goes while it is killed. What lives
+            # on all the same is stopped below.
+            with contextlib.suppress(Unavailable):
+                await self._units.kill(unit, signal.SIGKILL)
         elif force:
             await self._machined.terminate(name)
         if by_unit:
