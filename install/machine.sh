@@ -36,7 +36,7 @@ install_machine() {
 _base_tree() {
     local source=${AIOS_MACHINE_TREE:-} release id
     release=$(default_release)
-    id=$(. /etc/os-release && echo "$ID")
+    id=$(own_distribution)
     if [ -z "$source" ]; then
         read_archives "$release"
         fetch_tree machine "$release"

@@ -1,22 +1,51 @@
 # shellcheck shell=bash
 # The distribution's packages: what each part of aios needs, by the names they have there.
 
+OS_RELEASE=/etc/os-release
+
 # distribution → debian | arch | fedora, as os-release has it, or --distro.
 distribution() {
-    local ID="" ID_LIKE=""
+    local own
     if [ -n "${DISTRO:-}" ]; then
         echo "$DISTRO"
         return
     fi
-    # shellcheck source=/dev/null
-    . /etc/os-release
-    case " $ID $ID_LIKE " in
-    *" debian "* | *" ubuntu "*) echo debian ;;
-    *" arch "*) echo arch ;;
-    *" fedora "*) echo fedora ;;
-    *) die "no packages are known for this distribution ($ID)" \
+    own=$(own_distribution)
+    case $own in
+    ubuntu) echo debian ;;
+    debian | arch | fedora) echo "$own" ;;
+    *) die "no packages are known for this distribution ($own)" \
         "aios installs on Debian 12+, Ubuntu 24.04+, Arch and Fedora; for one that is made of one of
 aios: these, say --distro." ;;
+    esac
+}
+
+# own_distribution → debian | ubuntu | arch | fedora: this machine's own, or what that is made of; else
+# its ID. (aios.machines.base knows the same.)
+own_distribution() {
+    local ID="" ID_LIKE="" word
+    # shellcheck source=/dev/null
+    . "$OS_RELEASE"
+    for word in $ID $ID_LIKE; do
+        case $word in
+        debian | ubuntu | arch | fedora)
+            echo "$word"
+            return
+            ;;
+        esac
+    done
+    echo "$ID"
+}
+
+# default_release → the codename of that, where releases have one
+default_release() {
+    local ID="" VERSION_CODENAME="" UBUNTU_CODENAME="" DEBIAN_CODENAME=""
+    # shellcheck source=/dev/null
+    . "$OS_RELEASE"
+    case $(own_distribution) in
+    "$ID") echo "$VERSION_CODENAME" ;;
+    ubuntu) echo "$UBUNTU_CODENAME" ;;
+    debian) echo "$DEBIAN_CODENAME" ;;
     esac
 }
 
@@ -49,7 +78,8 @@ packages_for() {
         ;;
     machine-arch) echo base sudo python iproute2 iputils procps-ng less ;;
     machine-fedora)
-        echo systemd dbus-broker shadow-utils sudo python3 bash dnf iproute iputils procps-ng less
+        echo systemd systemd-networkd dbus-broker shadow-utils sudo python3 bash dnf iproute iputils \
+            procps-ng less
         ;;
     test-debian) echo systemd python3-venv python3-systemd shellcheck zsh btrfs-progs ;;
     vm-debian) echo qemu-system-x86 e2fsprogs ;;

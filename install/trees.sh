@@ -7,8 +7,8 @@
 # distribution (TREE_ID), that one's archives as far as apt knows them.
 apt_sources() {
     local release=$1 id own
-    id=$(. /etc/os-release && echo "$ID")
-    own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    id=$(own_distribution)
+    own=$(default_release)
     if [ "${TREE_ID:-$id}" != "$id" ]; then
         id=$TREE_ID own=$release
     fi
@@ -64,11 +64,6 @@ read_archives() {
         "Look at /etc/apt/sources.list and sources.list.d."
 }
 
-# default_release → this machine's own, where releases have names
-default_release() {
-    . /etc/os-release && echo "${VERSION_CODENAME:-}"
-}
-
 # fetch_tree sandbox|machine RELEASE
 fetch_tree() {
     local path
@@ -99,7 +94,7 @@ _build_tree() {
         quietly "$log" pacstrap -c -K "$path" "${packages[@]}"
         ;;
     fedora)
-        quietly "$log" dnf install -y --installroot="$path" --use-host-config \
+        quietly "$log" dnf install -y --installroot="$path" "$(_dnf_of_host)" \
             --setopt=install_weak_deps=False "${packages[@]}"
         ;;
     esac
@@ -107,6 +102,14 @@ _build_tree() {
     if [ "$kind" = machine ]; then
         _finish_machine "$path"
     fi
+}
+
+# dnf 4 takes this host's archives for a new tree by itself, and wants to know the release.
+_dnf_of_host() {
+    case $(dnf --version) in
+    dnf5*) echo --use-host-config ;;
+    *) echo --releasever=/ ;;
+    esac
 }
 
 _build_debian() {

@@ -65,9 +65,13 @@ class Bases:
 
 
 def host() -> tuple[str, str]:
-    """This host's own distribution and release."""
+    """This host's own distribution and release, or what it is made of."""
     told = platform.freedesktop_os_release()
-    return told.get("ID", ""), told.get("VERSION_CODENAME", "")
+    own = told.get("ID", "")
+    words = [own, *told.get("ID_LIKE", "").split()]
+    found = next((word for word in words if word in DISTRIBUTIONS), own)
+    codename = "VERSION_CODENAME" if found == own else f"{found.upper()}_CODENAME"
+    return found, told.get(codename, "")
 
 
 def chosen(distribution: str, release: str) -> tuple[str, str]:

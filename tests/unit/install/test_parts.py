@@ -1,9 +1,13 @@
 """The shell parts of the installer that only say something."""
 
+import platform
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from aios.errors import InvalidOption
+from aios.machines import base
 
 ROOT = Path(__file__).parents[3]
 INSTALLER = ROOT / "aios-install.sh"
@@ -99,3 +103,64 @@ def test_with_another_prefix_nothing_names_usr(tmp_path: Path) -> None:
     assert wrong == []
     unit = (tmp_path / "usr/lib/systemd/system/aios-chat.service").read_text()
     assert "ExecStart=/opt/aios/lib/aios/venv/bin/python3 " in unit
+
+
+# os-release, shortened → whose packages, whose machines, of which release
+HOSTS = {
+    'ID=debian\nVERSION_CODENAME=bookworm\nVERSION_ID="12"': ("debian", "debian", "bookworm"),
+    "ID=debian\nVERSION_CODENAME=trixie": ("debian", "debian", "trixie"),
+    "ID=ubuntu\nID_LIKE=debian\nVERSION_CODENAME=noble\nUBUNTU_CODENAME=noble":
+        ("debian", "ubuntu", "noble"),
+    'ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_CODENAME=wilma\nUBUNTU_CODENAME=noble':
+        ("debian", "ubuntu", "noble"),
+    "ID=linuxmint\nID_LIKE=debian\nVERSION_CODENAME=faye\nDEBIAN_CODENAME=bookworm":
+        ("debian", "debian", "bookworm"),
+    "ID=arch\nBUILD_ID=rolling": ("arch", "arch", ""),
+    'ID=endeavouros\nID_LIKE="arch"': ("arch", "arch", ""),
+    'ID=fedora\nVERSION_ID=42\nVERSION_CODENAME=""': ("fedora", "fedora", ""),
+    'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="10.0"': ("fedora", "fedora", ""),
+}  # fmt: skip
+
+
+@pytest.fixture(params=HOSTS, ids=lambda text: text.splitlines()[0])
+def told(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, tuple[str, str, str]]:
+    path = tmp_path / "os-release"
+    path.write_text(f"{request.param}\n")
+    return path, HOSTS[request.param]
+
+
+def test_which_distribution_it_is(
+    told: tuple[Path, tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shell and aios-machine say the same."""
+    path, expected = told
+    script = f"OS_RELEASE={path}; distribution; own_distribution; default_release"
+    said = part(script, "packages").stdout.split("\n")
+    assert tuple(said[:3]) == expected
+    monkeypatch.setattr(platform, "_os_release_candidates", (str(path),))
+    monkeypatch.setattr(platform, "_os_release_cache", None)
+    assert base.host() == expected[1:]
+    assert base.chosen("", "") == expected[1:]
+
+
+def test_a_distribution_that_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "os-release"
+    path.write_text("ID=plan9\nVERSION_CODENAME=four\n")
+    said = part(f"OS_RELEASE={path}; distribution", "packages")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "no packages are known for this distribution (plan9)" in said.stderr
+    assert part(f"OS_RELEASE={path}; DISTRO=arch; distribution", "packages").stdout == "arch\n"
+    monkeypatch.setattr(platform, "_os_release_candidates", (str(path),))
+    monkeypatch.setattr(platform, "_os_release_cache", None)
+    with pytest.raises(InvalidOption, match="no machine is made of 'plan9'"):
+        base.chosen("", "")
+
+
+@pytest.mark.parametrize(
+    ("version", "option"),
+    [("dnf5 version 5.2.17.0\ndnf5 plugin API version 2.0", "--use-host-config"),
+     ("4.20.0\n  Installed: dnf-0:4.20.0", "--releasever=/")],
+)  # fmt: skip
+def test_a_tree_of_this_hosts_archives_by_either_dnf(version: str, option: str) -> None:
+    script = f"dnf() {{ printf '%s\\n' '{version}'; }}; _dnf_of_host"
+    assert part(script, "packages", "cache", "trees").stdout == f"{option}\n"
