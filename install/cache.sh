@@ -29,16 +29,26 @@ _sources() {
 
 # cached PATH BUILDER ARGUMENTS…: runs `BUILDER ARGUMENTS… PATH.new` once, however many ask.
 cached() {
-    local path=$1 builder=$2
-    shift 2
-    [ ! -e "$path" ] || return 0
+    [ -e "$1" ] || _build keep "$@"
+}
+
+# renewed PATH BUILDER ARGUMENTS…: the same, also where there is one, which is there until then.
+renewed() {
+    _build replace "$@"
+}
+
+_build() {
+    local there=$1 path=$2 builder=$3
+    shift 3
     mkdir -p "${path%/*}"
     (
         flock 8
-        [ ! -e "$path" ] || exit 0
-        rm -rf "$path.new"
+        [ "$there" = replace ] || [ ! -e "$path" ] || exit 0
+        rm -rf "$path.new" "$path.old"
         "$builder" "$@" "$path.new"
+        [ ! -e "$path" ] || mv -T "$path" "$path.old"
         mv -T "$path.new" "$path"
+        rm -rf "$path.old"
     ) 8>"$path.lock"
 }
 

@@ -57,7 +57,7 @@ host() {
 _prefix() {
     local there=''
     [ ! -e /var/lib/aios/manifest.json ] ||
-        there=$(/usr/bin/python3 "$SOURCE/install/manifest.py" prefix)
+        there=$(system_python "$SOURCE/install/manifest.py" prefix)
     [ -z "$there" ] || [ -z "$1" ] || [ "$1" = "$there" ] ||
         die "aios is installed in $there" \
             "It moves by --uninstall (memory and machines stay) and another installation."
@@ -103,7 +103,7 @@ _install_venv() {
     undo rm -rf "$new"
     rm -rf "$new"
     # systemd's own Python package is the distribution's.
-    /usr/bin/python3 -m venv --system-site-packages "$new"
+    system_python -m venv --system-site-packages "$new"
     install_wheels "$new" "$wheels"
     grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | xargs sed -i "s#$new#$LIB/venv#g"
     echo "$LIB" >"$new/lib/python$version/site-packages/aios.pth"
@@ -133,7 +133,7 @@ _install_files() {
 
 # landing plan|land → what changes, one a line
 landing() {
-    /usr/bin/python3 "$SOURCE/install/landing.py" "$1" "$STAGED" / "$PREFIX"
+    system_python "$SOURCE/install/landing.py" "$1" "$STAGED" / "$PREFIX"
 }
 
 # Undone from the last to the first: these follow when the old files are back.

@@ -24,3 +24,12 @@ quietly() {
         die "failed: $*" "All of its output: $log"
     fi
 }
+
+# system_python ARGUMENTS…: for what is short. A Ctrl-C, which all on the terminal hear, waits for it:
+# python would answer with a traceback.
+system_python() {
+    (
+        trap '' INT
+        exec /usr/bin/python3 "$@"
+    )
+}

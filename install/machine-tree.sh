@@ -41,8 +41,9 @@ elif [ "$family" = arch ]; then
     grep -qs '^\[' /etc/pacman.conf || die "pacman knows no archive here" "look at /etc/pacman.conf"
 fi
 path=$(tree_path machine "$release")
-trap 'rm -rf -- "$path.new"' EXIT
+trap 'rm -rf -- "$path.new" "$path.old"' EXIT
 trap 'exit 143' TERM
-cached "$path" _build_tree machine "$release"
+# Whoever starts this has found none, or wants a new one.
+renewed "$path" _build_tree machine "$release"
 touch "$path"
 ln -sfn "$path" "$AIOS_CACHE/trees/base-$1"

@@ -34,7 +34,7 @@ install_machine() {
 
 # What `aios machine create` copies (aios.machines.base): a link to a tree of the cache.
 _base_tree() {
-    local source=${AIOS_MACHINE_TREE:-} release id
+    local source=${AIOS_MACHINE_TREE:-} trees=/var/cache/aios/trees release id link
     release=$(default_release)
     id=$(own_distribution)
     if [ -z "$source" ]; then
@@ -42,6 +42,10 @@ _base_tree() {
         fetch_tree machine "$release"
         source=$(tree_path machine "$release")
     fi
-    mkdir -p /var/cache/aios/trees
-    ln -sfn "$source" "/var/cache/aios/trees/base-$id${release:+-$release}"
+    link=$trees/base-$id${release:+-$release}
+    # shellcheck disable=SC2016 # for a shell of its own
+    [ -d "$trees" ] || undo sh -c 'rmdir -p "$1" 2>/dev/null || true' sh "$trees"
+    mkdir -p "$trees"
+    undo_file "$link"
+    ln -sfn "$source" "$link"
 }

@@ -29,9 +29,11 @@ home_of() {
 }
 
 _link_memory() {
-    local user=$1 home gpt
+    local user=$1 home gpt directory
+    local -a directories=()
     home=$(home_of "$user")
     gpt=$home/.config/syui/ai/gpt
+    directory=${gpt%/*}
     if [ -L "$gpt" ]; then
         return 0
     elif [ -e "$gpt" ]; then
@@ -40,7 +42,13 @@ _link_memory() {
     fi
     changed
     note home "$user:$gpt"
+    while [ ! -d "$directory" ]; do
+        directories+=("$directory")
+        directory=${directory%/*}
+    done
     # As that user: root follows no link that somebody laid in a home.
+    [ "${#directories[@]}" = 0 ] ||
+        undo runuser -u "$user" -- sh -c 'rmdir "$@" 2>/dev/null || true' sh "${directories[@]}"
     undo runuser -u "$user" -- rm -f "$gpt"
     runuser -u "$user" -- mkdir -p "${gpt%/*}"
     runuser -u "$user" -- ln -s /var/lib/aios/memory "$gpt"

@@ -65,7 +65,7 @@ _check_distribution() {
 _check_python() {
     local minor
     [ -x /usr/bin/python3 ] || return 0
-    minor=$(/usr/bin/python3 -c 'import sys; print(sys.version_info[1])')
+    minor=$(system_python -c 'import sys; print(sys.version_info[1])')
     [ "$minor" -ge "$PYTHON_FLOOR" ] ||
         _missing "Python 3.$minor is too old: aios needs 3.$PYTHON_FLOOR" "Upgrade the distribution."
 }
@@ -98,7 +98,7 @@ _check_kernel() {
 }
 
 _idmapped_mounts() {
-    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$SOURCE/services /usr/bin/python3 - \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$SOURCE/services system_python - \
         "$(_existing /var/lib/aios)" <<'PYTHON'
 import sys
 from pathlib import Path

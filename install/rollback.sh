@@ -4,17 +4,17 @@
 
 # undo ARGV…: a command that undoes what is about to be done, and nothing where it was not.
 undo() {
-    /usr/bin/python3 "$SOURCE/install/undo.py" run "$@"
+    system_python "$SOURCE/install/undo.py" run "$@"
 }
 
 # undo_file PATH: it is about to be written, or to go.
 undo_file() {
-    /usr/bin/python3 "$SOURCE/install/undo.py" file "$1"
+    system_python "$SOURCE/install/undo.py" file "$1"
 }
 
 # swap DIRECTORY NEW: one takes the other's place.
 swap() {
-    /usr/bin/python3 "$SOURCE/install/undo.py" swap "$1" "$2"
+    system_python "$SOURCE/install/undo.py" swap "$1" "$2"
 }
 
 # make_directory DIRECTORY [MODE]: with what is above it, as far as that is not there yet.
@@ -29,12 +29,12 @@ make_directory() {
 
 # note KIND VALUE…: something else than a file that the uninstallation has to know of.
 note() {
-    /usr/bin/python3 "$SOURCE/install/manifest.py" note "$@"
+    system_python "$SOURCE/install/manifest.py" note "$@"
 }
 
 # noted KIND → one a line
 noted() {
-    /usr/bin/python3 "$SOURCE/install/manifest.py" get "$1"
+    system_python "$SOURCE/install/manifest.py" get "$1"
 }
 
 # Where an earlier installation was killed, everything is put back first.
@@ -45,11 +45,11 @@ recover() {
         _go_back || exit 1
         rm -rf /run/aios-stage.*
     fi
-    /usr/bin/python3 "$SOURCE/install/undo.py" finish
+    system_python "$SOURCE/install/undo.py" finish
 }
 
 _go_back() {
-    /usr/bin/python3 "$SOURCE/install/undo.py" back && return 0
+    system_python "$SOURCE/install/undo.py" back && return 0
     say "what this needs is kept in /var/lib/aios-install"
     say "Mend what is named above and run ./aios-install.sh again: it begins with the rest."
     return 1
@@ -87,6 +87,7 @@ _rolled_back() {
     fi
     [ "${#INSTALLED_PACKAGES[@]}" = 0 ] ||
         say "these packages were installed and stay: ${INSTALLED_PACKAGES[*]}"
+    [ ! -w "$AIOS_CACHE" ] || say "what was downloaded stays in $AIOS_CACHE"
     say "Mend what is named above and run ./aios-install.sh again."
     exit "$status"
 }
@@ -112,7 +113,7 @@ _stopped() {
 # What was done holds.
 all_went_well() {
     trap '' HUP INT TERM
-    /usr/bin/python3 "$SOURCE/install/manifest.py" finish
+    system_python "$SOURCE/install/manifest.py" finish
     trap - ERR EXIT HUP INT TERM
     rm -rf "${STAGED:-}"
 }

@@ -65,7 +65,7 @@ stage_files() {
 _stage_package() {
     mkdir -p "$STAGE$LIB" "$STAGE$PREFIX/bin"
     cp -r services/aios "$STAGE$LIB/aios"
-    /usr/bin/python3 install/client_tree.py services/aios "$STAGE$LIB/client"
+    system_python install/client_tree.py services/aios "$STAGE$LIB/client"
     put_as services/aios/client/profile.sh "$LIB/client/profile.sh"
     find "$STAGE$LIB" -name __pycache__ -prune -exec rm -r {} +
     chmod -R u=rwX,go=rX "$STAGE$LIB"
@@ -75,7 +75,7 @@ _stage_package() {
 # The commands of pyproject.toml, on the standard library alone: -I and -S save most of python's
 # start, which a prompt waits for.
 _stage_launchers() {
-    /usr/bin/python3 - pyproject.toml "$LIB/client" "$STAGE$PREFIX/bin" <<'PYTHON'
+    system_python - pyproject.toml "$LIB/client" "$STAGE$PREFIX/bin" <<'PYTHON'
 import sys, tomllib
 from pathlib import Path
 

@@ -34,7 +34,7 @@ uninstall() {
     if [ "$purge" = yes ]; then
         _purge_state
     else
-        /usr/bin/python3 "$SOURCE/install/manifest.py" remains
+        system_python "$SOURCE/install/manifest.py" remains
     fi
     say "aios is uninstalled"
     _tell_kept "$purge"
@@ -46,7 +46,7 @@ _installed() {
     if [ ! -e /var/lib/aios/manifest.json ]; then
         [ ! -d /usr/lib/aios/aios ] || die "the installer that was here kept no list of what it put where" \
             "Run ./aios-install.sh, which does, and then --uninstall."
-    elif [ "$1" = yes ] || [ -n "$(/usr/bin/python3 "$SOURCE/install/manifest.py" prefix)" ]; then
+    elif [ "$1" = yes ] || [ -n "$(system_python "$SOURCE/install/manifest.py" prefix)" ]; then
         return 0
     fi
     say "aios is not installed here"
@@ -94,7 +94,7 @@ _remove_files() {
 }
 
 _removal() {
-    /usr/bin/python3 -B "$SOURCE/install/removal.py" "$1" / "${@:2}"
+    system_python -B "$SOURCE/install/removal.py" "$1" / "${@:2}"
 }
 
 # Links in homes, as their owners: root follows no link that somebody laid there.

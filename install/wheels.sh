@@ -5,7 +5,7 @@
 
 # requirements [test] → one a line, from pyproject.toml
 requirements() {
-    /usr/bin/python3 - "$SOURCE/pyproject.toml" "$@" <<'PYTHON'
+    system_python - "$SOURCE/pyproject.toml" "$@" <<'PYTHON'
 import sys, tomllib
 with open(sys.argv[1], "rb") as file:
     project = tomllib.load(file)["project"]

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from machines import ID, SMALL, aios, listed
 from sandbox import ROOT, Sandbox
 
 
@@ -27,3 +28,12 @@ def member(sandbox: Sandbox) -> str:
     """Somebody who may use aios, and no more than that."""
     sandbox.run(["useradd", "--create-home", "--groups", "aios", "member"])
     return "member"
+
+
+@pytest.fixture
+def small(sandbox: Sandbox) -> Iterator[str]:
+    sandbox.sh(SMALL.format(name="small", id=ID))
+    yield "small"
+    for name in listed(sandbox):
+        if name.startswith("small"):
+            aios(sandbox, "remove", "--yes", name)

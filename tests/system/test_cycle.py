@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import bare
 import pytest
 from bare import KEYS, SOURCE, Bare
+from governed import run_approved
+from person import Person
 from sandbox import ROOT
 
 KEY = "sk-ant-test-" + hashlib.sha256(b"a key").hexdigest()
@@ -120,6 +122,22 @@ def test_a_failure_leaves_nothing(host: Bare, before: dict[str, str], fault: str
     assert host.sandbox.sh("systemctl daemon-reload; systemctl list-units --all -q 'aios-*'") == ""
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("step", ["making the machine aios", "starting the machine aios"])
+def test_interrupted_at_a_terminal(host: Bare, before: dict[str, str], step: str) -> None:
+    """Not installed, before and after."""
+    with Person(host.sandbox, host.command(), user="root") as person:
+        person.sees(step)
+        # All that runs there hears it; whoever presses it again changes nothing.
+        person.type("\x03")
+        person.sees("putting back what this run has changed")
+        person.type("\x03")
+        person.sees("everything is as it was before", timeout=120)
+        assert person.leaves() == 130
+    assert "Traceback" not in person.screen, person.screen
+    assert differences(before, host.state()) == {}
+
+
 def test_the_key_is_nowhere_but_where_chat_reads_it(host: Bare, before: dict[str, str]) -> None:
     """Not installed before; installed afterwards."""
     # What every process's arguments and environment are while the key is on its way.
@@ -152,6 +170,20 @@ def test_what_is_no_key_is_refused(host: Bare, wrong: str) -> None:
     """Installed, before and after."""
     result = host.install("--api-key", "-", input=wrong, check=False)
     assert (result.returncode, "that is no API key" in result.stderr) == (1, True)
+
+
+def test_a_typed_key_is_not_shown(host: Bare) -> None:
+    """Installed, before and after; with another key."""
+    typed = KEY[::-1]
+    with Person(host.sandbox, host.command("--api-key"), user="root") as person:
+        person.sees("API key: ")
+        person.say(typed)
+        person.sees("the API key is kept, encrypted")
+        assert person.leaves() == 0
+    assert typed not in person.raw
+    name = "aios.anthropic-api-key"
+    kept = host.sandbox.run(["systemd-creds", "decrypt", f"--name={name}", f"{KEYS}/{name}", "-"])
+    assert kept.stdout == typed
 
 
 def test_it_works_and_a_second_installation_changes_nothing(host: Bare) -> None:
@@ -260,7 +292,17 @@ def test_purged(host: Bare, before: dict[str, str]) -> None:
     """Not installed, before and after; with what was kept, and without."""
     refused = host.install("--uninstall", "--purge", check=False)
     assert (refused.returncode, "needs --yes" in refused.stderr) == (1, True)
-    host.install("--uninstall", "--purge", "--yes")
+    kept = host.state()
+    for answer, said, status in (
+        ("no", "nothing was changed", 1), ("yes", "aios is uninstalled", 0),
+    ):  # fmt: skip
+        asking = host.command("--uninstall", "--purge")
+        with Person(host.sandbox, asking, user="root") as person:
+            person.sees("Type yes: ")
+            assert differences(kept, host.state()) == {}
+            person.say(answer)
+            person.sees(said)
+            assert person.leaves() == status
     assert differences(before, host.state()) == {}
     assert host.sandbox.sh("machinectl list --no-legend; machinectl list-images --no-legend") == ""
 
@@ -273,15 +315,20 @@ def test_with_another_prefix(host: Bare, before: dict[str, str]) -> None:
     assert host.sandbox.sh("ls -d /usr/lib/aios /usr/share/aios /usr/bin/aios || true") == ""
     host.sandbox.wait_machine("aios")
     aios = "/opt/aios/bin/aios"
-    for machine in ("aios", ".host"):
-        said = host.sandbox.run([aios, "exec", "-m", machine, "--", "pwd"], user="me")
-        assert said.returncode == 0
+    host.sandbox.run([aios, "exec", "-m", "aios", "--", "pwd"], user="me")
+    assert run_approved(host.sandbox, "pwd", machine=".host").stdout == "/home/me\n"
     assert host.sandbox.machine(["aios", "status"]).returncode == 0
     assert "df" in host.sandbox.run([aios, "plan", "show disk usage"], user="me").stdout
     # These two need the services' interpreter.
     assert host.sandbox.run([aios, "policy", "cat"], user="me").returncode == 0
     assert host.sandbox.run([aios, "approvals"], user="me").returncode == 0
     assert host.sandbox.sh("systemctl start aios-memory-backup.service; echo $?") == "0"
+    # The builder of OS trees runs from there, too, as far as it can here.
+    made = host.sandbox.run([aios, "machine", "create", "--refresh", "more"], user="me",
+                            check=False)  # fmt: skip
+    assert "there is no mmdebstrap here" in made.stderr
+    host.sandbox.run([aios, "machine", "create", "--network", "none", "more"], user="me")
+    assert "VirtualEthernet=no" in host.sandbox.sh("cat /etc/systemd/nspawn/more.nspawn")
     # It stays there.
     refused = host.install("--prefix", "/usr", check=False)
     assert "aios is installed in /opt/aios" in refused.stderr
