@@ -12,6 +12,7 @@ from aios.units import Units
 SOCKETS = Path("/run/aios/exec")
 _STATES = {"active": "running", "activating": "starting", "deactivating": "stopping",
            "failed": "failed"}  # fmt: skip
+_FAMILIES = {"debian": "debian", "ubuntu": "debian", "arch": "arch", "fedora": "fedora"}
 _NEEDED = {
     "python3": (("usr/bin/python3",), "the aios client and the prompt do not work there"),
     "bash": (("usr/bin/bash", "bin/bash"), "commands are run by it"),
@@ -65,6 +66,7 @@ class About:
             "state": state,
             "enabled": await self._units.enabled(machine.unit),
             "os": release.get("PRETTY_NAME", release.get("ID", "")),
+            "family": _family(release),
             "addresses": await self._machined.addresses(name) if runs else [],
             "memory": str(access.wanted(name)),
             "governed": self._governed(machine, runs=runs),
@@ -87,6 +89,12 @@ class About:
         if not (SOCKETS / f"{machine.name}.sock").exists():
             return "no"
         return "yes" if bound or not seen.leader else "after a restart"
+
+
+def _family(release: dict[str, str]) -> str:
+    """Whose package manager it has, by what it says itself."""
+    words = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()
+    return next((_FAMILIES[word] for word in words if word in _FAMILIES), "")
 
 
 def _has_block(machine: Place) -> bool:

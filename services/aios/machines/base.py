@@ -1,11 +1,14 @@
 """Base trees: the OS trees that new machines are copies of, kept in the cache. A unit of its own
-builds one, with the network and the rights that this service has not."""
+builds one, with the network and the rights that this service has not. One that is older than a week
+is built anew: what its package lists name, archives no longer have."""
 
 import asyncio
 import contextlib
 import platform
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from aios.errors import InvalidOption, Unavailable
@@ -17,9 +20,20 @@ _RELEASED = ("debian", "ubuntu")
 """Those of which one has to be chosen."""
 _RELEASE = re.compile(r"[a-z][a-z0-9]{1,30}")
 _LOOK_SECONDS = 1.0
+_DAY_SECONDS = 86400
+_OLD_DAYS = 7
+_BUILT = "etc/machine-id"
+"""Emptied when a tree is built, and written by nobody until a copy boots."""
 
 Tell = Callable[[str], Awaitable[None]]
 """Says what is being done, to whoever waits for it."""
+
+
+@dataclass(frozen=True)
+class Base:
+    tree: Path
+    stale: str = ""
+    """Of when it is, and why it is no newer one."""
 
 
 class Bases:
@@ -27,15 +41,22 @@ class Bases:
         self._units = units
         self._waiting: dict[str, int] = {}
 
-    async def tree(self, distribution: str, release: str, tell: Tell) -> Path:
-        """Builds it where it is not in the cache. Raises Unavailable."""
+    async def get(self, distribution: str, release: str, tell: Tell, *, refresh: bool) -> Base:
+        """Built where it is not in the cache, is old, or a new one is asked for. An old one that
+        cannot be built anew is taken as it is. Raises Unavailable."""
         name = f"{distribution}-{release}" if release else distribution
-        link = TREES / f"base-{name}"
-        if not link.is_dir():
-            await self._build(f"aios-machine-tree@{name}.service", tell)
+        link, unit = TREES / f"base-{name}", f"aios-machine-tree@{name}.service"
+        days, stale = _days(link), ""
+        if refresh or days is None:
+            await self._build(unit, tell)
+        elif days >= _OLD_DAYS:
+            try:
+                await self._build(unit, tell)
+            except Unavailable as error:
+                stale = f"of {days:.0f} days ago, and no new one: {error.message}"
         if not link.is_dir():
             raise Unavailable(f"there is no tree {link}", hint="aios machine create, again")
-        return link.resolve()
+        return Base(link.resolve(), stale)
 
     async def _build(self, unit: str, tell: Tell) -> None:
         async with self._wanted(unit):
@@ -50,6 +71,8 @@ class Bases:
                 await building
             except Unavailable as error:
                 said = await self._units.status(unit)
+                # Its failure is told here and in the journal; the host is not degraded by it.
+                await self._units.reset_failed(unit)
                 raise Unavailable(said or error.message, hint=error.hint) from error
 
     @contextlib.asynccontextmanager
@@ -62,6 +85,14 @@ class Bases:
             self._waiting[unit] -= 1
             if not self._waiting[unit]:
                 await self._units.stop(unit)
+
+
+def _days(tree: Path) -> float | None:
+    """How old it is; None where there is none."""
+    try:
+        return (time.time() - (tree / _BUILT).stat().st_mtime) / _DAY_SECONDS
+    except OSError:
+        return None
 
 
 def host() -> tuple[str, str]:

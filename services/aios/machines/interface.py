@@ -40,7 +40,9 @@ class Machine1(Keeping):
         await self._power.restart(name)
 
     async def Create(self, call: Call, name: str, options: dict[str, Any]) -> dict[str, Any]:
-        given = Options(options, {"distro": str, "release": str, "from": str, **_SETTINGS})
+        given = Options(
+            options, {"distro": str, "release": str, "refresh": bool, "from": str, **_SETTINGS}
+        )
         wanted = _wanted(given)
         if wanted.source and len(options) > 1:
             raise InvalidOption(
@@ -49,8 +51,9 @@ class Machine1(Keeping):
                 f"{place.named(name).settings}",
             )
         await self._rights.manage(call.caller, "create", name)
-        await self._making.create(name, wanted, tell(call))
-        return await self._made(call, name, "created")
+        stale = await self._making.create(name, wanted, tell(call))
+        made = await self._made(call, name, "created")
+        return made | ({"stale": stale} if stale else {})
 
     async def Clone(self, call: Call, source: str, name: str) -> dict[str, Any]:
         await self._rights.manage(call.caller, f"clone {source} as", name)
@@ -104,6 +107,7 @@ def _wanted(given: Options) -> Wanted:
         source=given.get_str("from"),
         distribution=given.get_str("distro"),
         release=given.get_str("release"),
+        refresh=given.get_bool("refresh"),
         network=network,
         private_users=given.get_bool("private_users", default=True),
         fresh=given.get_bool("fresh"),

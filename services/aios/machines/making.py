@@ -26,6 +26,8 @@ class Wanted:
     """Another machine; empty: a base tree."""
     distribution: str = ""
     release: str = ""
+    refresh: bool = False
+    """The base tree is built anew, however old it is."""
     network: str = ""
     private_users: bool = True
     fresh: bool = True
@@ -49,23 +51,25 @@ class Making:
         self._power = power
         self._names = names
 
-    async def create(self, name: str, wanted: Wanted, tell: Tell) -> None:
-        """Raises Busy where there is one already."""
+    async def create(self, name: str, wanted: Wanted, tell: Tell) -> str:
+        """What there is to say of the tree that it is made of. Raises Busy where there is one
+        already."""
         if wanted.source:
             await self.clone(wanted.source, name, tell)
-            return
+            return ""
         new = free(name)
         distribution, release = base.chosen(wanted.distribution, wanted.release)
         with self._names.taken(name):
             text, network = await self.settings(wanted)
-            source = await self._bases.tree(distribution, release, tell)
+            found = await self._bases.get(distribution, release, tell, refresh=wanted.refresh)
             async with self._belongings.noted(new), self._trees.made(new.tree, tell) as made:
                 await tell("copying the tree")
-                await tree.copy(source, made)
+                await tree.copy(found.tree, made)
                 identity.forget(made)
                 if network is Network.VETH:
                     serve_network(made)
                 put_settings(new, text)
+        return found.stale
 
     async def clone(self, source: str, name: str, tell: Tell) -> None:
         old, new = place.existing(source), free(name)

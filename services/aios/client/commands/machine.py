@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from aios.client import place, steps
-from aios.client.commands import machine_enter, machine_files, machine_make, machine_snapshots
+from aios.client.commands import (
+    machine_enter,
+    machine_files,
+    machine_make,
+    machine_snapshots,
+    machine_update,
+)
 from aios.client.terminal import Terminal
 
 EPILOG = "exit status: 0 done; 1 not confirmed; 125 it failed, and nothing half-made is left."
@@ -35,7 +41,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
         action.add_argument("name", metavar="NAME")
     for action in (every, show):
         action.add_argument("--json", action="store_true", help="as the service answers")
-    for part in (machine_make, machine_files, machine_snapshots, machine_enter):
+    for part in (machine_make, machine_files, machine_snapshots, machine_update, machine_enter):
         part.add(actions)
     given = parser.parse_args(arguments)
     status: int = given.run(given)

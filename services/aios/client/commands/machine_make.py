@@ -24,6 +24,10 @@ def add(actions: Any) -> None:
     create.add_argument("--distro", choices=DISTRIBUTIONS, help="(this host's)")
     create.add_argument("--release", metavar="RELEASE", help="bookworm, noble, … (this host's)")
     create.add_argument(
+        "--refresh", action="store_true",
+        help="from packages of now (else from a tree of the cache, built anew once a week)",
+    )  # fmt: skip
+    create.add_argument(
         "--from", dest="source", metavar="MACHINE|FILE",
         help="a copy of that machine, or of a tar archive (a path with a / or a dot in it)",
     )  # fmt: skip
@@ -82,13 +86,14 @@ def _create(given: Any) -> int:
     if given.source and ("/" in given.source or Path(given.source).is_file()):
         from aios.client.commands import machine_files
 
-        if given.distro or given.release:
+        if given.distro or given.release or given.refresh:
             raise ClientError(
                 ERROR_PREFIX + "InvalidOption", f"what is in {given.source} is what it is",
-                "Without --distro and --release?",
+                "Without --distro, --release and --refresh?",
             )  # fmt: skip
         return machine_files.take(given, given.source, fresh=True)
-    asked = {"distro": given.distro, "release": given.release, "from": given.source}
+    asked = {"distro": given.distro, "release": given.release, "from": given.source,
+             "refresh": given.refresh or None}  # fmt: skip
     options = {name: value for name, value in asked.items() if value is not None}
     return _make(given, "Create", {"name": given.name, "options": options | chosen(given)})
 
@@ -107,6 +112,8 @@ def told(given: Any, made: dict[str, Any], terminal: Terminal) -> int:
         print(json.dumps(made, ensure_ascii=False))
         return 0
     terminal.line(f"{made['name']} is there: {made['os'] or 'unknown system'}")
+    if "stale" in made:
+        terminal.note(f"Its system is {made['stale']}", "yellow")
     for lack in made["missing"]:
         terminal.note(f"It lacks {lack['what']}: {lack['why']}.")
     terminal.note(f"aios machine start {made['name']}")

@@ -115,15 +115,16 @@ _aios() {
     machine)
         case $action in
         '')
-            word="list show create start stop restart clone snapshot snapshots restore rename remove
-                export import shell login --help"
+            word="list show create start stop restart clone snapshot snapshots restore update rename
+                remove export import shell login --help"
             ;;
         list) word="--json --help" ;;
         stop) word="$(_aios_machines) --force --help" ;;
         restart | shell | login) word="$(_aios_machines) --help" ;;
+        update) word="$(_aios_machines) --keep --no-snapshot --help" ;;
         create | import)
             word="--private-users --no-private-users --network --json --help"
-            [ "$action" = import ] || word+=" --distro --release --from"
+            [ "$action" = import ] || word+=" --distro --release --refresh --from"
             ;;
         remove) word="$(_aios_images) --yes --force --help" ;;
         export) word="$(_aios_images) --output --compression --help" ;;

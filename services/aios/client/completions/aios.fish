@@ -127,18 +127,18 @@ complete -c aios -n "$log" -l oneline -d 'lines'
 complete -c aios -n "$log; and __fish_seen_subcommand_from verify" -l verify-key -x
 complete -c aios -n "$log; and __fish_seen_subcommand_from verify" -F
 set -l machine '__fish_seen_subcommand_from machine'
-set -l machine_actions list show create start stop restart clone snapshot snapshots restore rename remove export import shell login
+set -l machine_actions list show create start stop restart clone snapshot snapshots restore update rename remove export import shell login
 complete -c aios -n "$machine; and not __fish_seen_subcommand_from $machine_actions" -a "$machine_actions"
 complete -c aios -n "$machine; and __fish_seen_subcommand_from show start clone snapshot snapshots restore rename remove export" \
     -a '(__aios_images)'
-complete -c aios -n "$machine; and __fish_seen_subcommand_from stop restart shell login" -a '(__aios_machines)'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from stop restart update shell login" -a '(__aios_machines)'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshots restore" -a '(__aios_snapshots)'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from list show create clone snapshot snapshots restore rename import" \
     -l json -d 'for programs'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot snapshots restore" -l dry-run -d 'only say what would be done'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from remove snapshots restore" -l yes -d 'do not ask'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from stop remove" -l force -d 'kill it'
-complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot snapshots" -l keep -x -d 'so many of that name stay'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot snapshots update" -l keep -x -d 'so many of that name stay'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot snapshots" -l name -x -d 'several may have the same'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot" -l note -x -d 'a line about it'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from snapshot" -l freeze -d 'let it wait meanwhile'
@@ -152,6 +152,8 @@ complete -c aios -n "$machine; and __fish_seen_subcommand_from restore" -l setti
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create import" -l network -xa 'veth host none'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l distro -xa 'debian ubuntu arch fedora'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l release -x
+complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l refresh -d 'from packages of now'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from update" -l no-snapshot -d 'only upgrade'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l from -ra '(__aios_images)'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from export" -l compression -xa 'none gzip xz zstd'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from export" -l output -rF
