@@ -17,8 +17,10 @@ done'
 
 # host USER MACHINE PREFIX KEY DRY_RUN: any of the first four may be empty.
 host() {
-    local user=$1 machine=$2 key=$4
-    layout "$(_prefix "$3")"
+    local user=$1 machine=$2 key=$4 prefix
+    # Not as layout's argument: there, its refusal would end nothing.
+    prefix=$(_prefix "$3")
+    layout "$prefix"
     host_preflight "$machine" "$PREFIX"
     if [ "$5" = yes ]; then
         plan_host "$user" "$machine" "$key"
