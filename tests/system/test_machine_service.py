@@ -1,27 +1,14 @@
 """aios machine: made, copied, moved and removed, and nothing half of it left."""
 
-import json
 import re
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from governed import run_approved, until
+from machines import ID, aios, listed, show
 from sandbox import Sandbox
 
-# A tree that is copied in no time. It does not boot.
-SMALL = """
-mkdir -p /var/lib/machines/{name}/etc /var/lib/machines/{name}/usr/bin
-cd /var/lib/machines/{name}
-echo 'NAME="Small"\nPRETTY_NAME="Small 1"\nID=small' >etc/os-release
-echo {id} >etc/machine-id
-echo {name} >etc/hostname
-ln -s /outside usr/bin/python3
-chown -R 1234567168:1234567168 .
-chown 1234567268:1234567168 etc/hostname
-"""
-ID = "1" * 32
 # What a machine can have left a trace in.
 TRACES = """
 find /etc /var/lib/aios /usr/local/share/dbus-1 /run/aios -not -path '/var/lib/aios/exec/*/a*' \
@@ -37,43 +24,22 @@ def traces(sandbox: Sandbox, name: str) -> list[str]:
     return [path for path in sorted(found) if path != f"/var/lib/aios/exec/{name}"]
 
 
-def aios(
-    sandbox: Sandbox, *arguments: str, user: str = "me", check: bool = True, timeout: float = 120
-) -> subprocess.CompletedProcess[str]:
-    done: subprocess.CompletedProcess[str] = sandbox.run(
-        ["aios", "machine", *arguments], user=user, check=check, timeout=timeout
-    )
-    return done
-
-
-def show(sandbox: Sandbox, name: str) -> dict[str, Any]:
-    return dict(json.loads(aios(sandbox, "show", name, "--json").stdout))
-
-
-def listed(sandbox: Sandbox) -> dict[str, str]:
-    found = json.loads(aios(sandbox, "list", "--json").stdout)
-    return {one["name"]: one["state"] for one in found}
-
-
 def hidden(sandbox: Sandbox) -> str:
     return sandbox.sh("ls -A /var/lib/machines | grep '^.aios-' || true")
 
 
-@pytest.fixture
-def small(sandbox: Sandbox) -> Iterator[str]:
-    sandbox.sh(SMALL.format(name="small", id=ID))
-    yield "small"
-    for name in listed(sandbox):
-        if name.startswith("small"):
-            aios(sandbox, "remove", "--yes", name)
+@pytest.fixture(scope="module")
+def before(sandbox: Sandbox) -> list[str]:
+    """What there was before the machine `made`."""
+    return traces(sandbox, "made")
 
 
 @pytest.fixture(scope="module")
-def made(sandbox: Sandbox) -> Iterator[str]:
+def made(sandbox: Sandbox, before: list[str]) -> Iterator[str]:
     aios(sandbox, "create", "made")
     aios(sandbox, "start", "made")
     yield "made"
-    aios(sandbox, "remove", "--yes", "--force", "made")
+    aios(sandbox, "remove", "--yes", "--force", "made", check=False)
 
 
 def test_a_new_machine_is_a_whole_one(sandbox: Sandbox, made: str) -> None:
@@ -112,6 +78,7 @@ def test_machinectl_and_systemctl_work_on_it(sandbox: Sandbox, made: str) -> Non
     assert (refused.returncode, "does not run" in refused.stderr) == (125, True)
 
 
+@pytest.mark.long
 def test_an_archive_boots_elsewhere(sandbox: Sandbox, made: str) -> None:
     archive = "/var/tmp/made.tar"
     if listed(sandbox)[made] == "running":
@@ -132,21 +99,20 @@ def test_an_archive_boots_elsewhere(sandbox: Sandbox, made: str) -> None:
     aios(sandbox, "remove", "--yes", "--force", "moved")
 
 
-def test_nothing_of_a_machine_is_left(sandbox: Sandbox) -> None:
-    before = traces(sandbox, "brief")
-    aios(sandbox, "create", "brief")
-    sandbox.run(["aios", "memory", "attach", "brief", "--access", "socket"], user="root")
-    sandbox.run(["systemctl", "enable", "--now", "systemd-nspawn@brief"])
-    sandbox.run(["aios", "exec", "-m", "brief", "--", "true"], user="me")
-    unconfirmed = aios(sandbox, "remove", "brief", check=False)
+def test_nothing_of_a_machine_is_left(sandbox: Sandbox, before: list[str], made: str) -> None:
+    """It is gone afterwards: the tests above are those that use it."""
+    sandbox.run(["aios", "memory", "attach", made, "--access", "socket"], user="root")
+    sandbox.run(["systemctl", "enable", "--now", f"systemd-nspawn@{made}"])
+    sandbox.run(["aios", "exec", "-m", made, "--", "true"], user="me")
+    unconfirmed = aios(sandbox, "remove", made, check=False)
     assert (unconfirmed.returncode, "--yes" in unconfirmed.stderr) == (1, True)
-    aios(sandbox, "remove", "--yes", "--force", "brief")
-    assert traces(sandbox, "brief") == before
+    aios(sandbox, "remove", "--yes", "--force", made)
+    assert traces(sandbox, made) == before
     # What proves that nothing was taken out of the record is not the machine's.
-    kept = sandbox.sh("ls /var/lib/aios/exec/brief").split()
+    kept = sandbox.sh(f"ls /var/lib/aios/exec/{made}").split()
     assert kept == ["anchors.jsonl", "audit-head.json"]
-    assert sandbox.run(["aios", "log", "verify", "-m", "brief"]).returncode == 0
-    assert "brief" not in sandbox.sh("systemctl list-units --all --no-legend --plain")
+    assert sandbox.run(["aios", "log", "verify", "-m", made]).returncode == 0
+    assert f"@{made}." not in sandbox.sh("systemctl list-units --all --no-legend --plain")
 
 
 def test_a_copy_has_an_identity_of_its_own(sandbox: Sandbox, small: str) -> None:
@@ -194,7 +160,9 @@ def test_settings_that_are_there_stay(sandbox: Sandbox, small: str) -> None:
     assert sandbox.sh(f"cat {settings}") == "[Exec]\nBoot=no"
 
 
-@pytest.mark.parametrize("option", ["--network=none", "--no-private-users", "--release=sid"])
+@pytest.mark.parametrize(
+    "option", ["--network=none", "--no-private-users", "--release=sid", "--refresh"]
+)
 def test_a_copy_takes_no_other_settings(sandbox: Sandbox, small: str, option: str) -> None:
     create = ["aios", "machine", "create", "small-other", "--from", small, option]
     done = sandbox.run(create, check=False)
@@ -203,10 +171,9 @@ def test_a_copy_takes_no_other_settings(sandbox: Sandbox, small: str, option: st
     assert "small-other" not in listed(sandbox)
 
 
-# set -m: what is started with & would not hear Ctrl-C otherwise.
+# What is started with &, here or by whoever runs the tests, would not hear Ctrl-C otherwise.
 CANCELLED = """
-set -m
-aios machine create cancelled & client=$!
+env --default-signal=INT aios machine create cancelled & client=$!
 until ls -d /var/lib/machines/.aios-new-*/usr 2>/dev/null; do kill -0 $client; done
 {kill}
 ! wait $client
