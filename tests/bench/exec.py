@@ -17,7 +17,7 @@ from bench import Figure, spread
 
 ROUNDS = 60
 AT_ONCE = 64
-COMMANDS = 1000
+COMMANDS = 10_000
 """Between the two looks at the services' memory (--commands)."""
 SERVICES = ("exec@aios", "policy", "memory")
 
@@ -263,4 +263,4 @@ def _stream(rates: Mapping[str, float]) -> Iterator[Figure]:
 def _memory(before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[Figure]:
     for unit, value in before.items():
         yield Figure(f"aios-{unit}, resident", value, "MiB")
-        yield Figure(f"aios-{unit}, grown by {COMMANDS} commands", after[unit] - value, "MiB")
+        yield Figure(f"aios-{unit}, grown by {COMMANDS:,} commands", after[unit] - value, "MiB")
