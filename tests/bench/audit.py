@@ -137,19 +137,33 @@ QUERIES: dict[str, tuple[list[str], list[str]]] = {
     "aios log --decision deny -n 20": (
         ["--decision", "deny"], [*JSON, "AIOS_DECISION=deny", "-n", "40"],
     ),
-    "aios log --grep (rare) -n 0": (["--grep", "rare-word", "-n", "0"], [*JSON, "-g", "rare-word"]),
+    "aios log --decision deny -n 0": (
+        ["--decision", "deny", "-n", "0", "--json"], [*JSON, "AIOS_DECISION=deny"],
+    ),
+    "aios log --since (a minute) -n 0": (
+        ["--since", "-1min", "-n", "0", "--json"], [*JSON, "--since", "-1min"],
+    ),
+    "aios log --grep (rare) -n 20": (["--grep", "rare-word"], [*JSON, "-g", "rare-word"]),
+    "aios log --grep (all) -n 0": (
+        ["--grep", "package", "-n", "0", "--json"], [*JSON, "-g", "package"],
+    ),
     "aios log -n 0": (["-n", "0", "--json"], JSON),
     "aios log stats": (["stats"], JSON),
     "aios log verify": (["verify"], JSON),
     "aios log export": (["export"], JSON),
 }  # fmt: skip
+# Seconds, MiB of the process itself (journalctl maps the journal), and its exit status.
 TIME = """
-import json, resource, subprocess, sys, time
+import json, subprocess, sys, time
 start = time.perf_counter()
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
-took = time.perf_counter() - start
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([took, used.ru_maxrss / 1024, done.returncode]))
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+most = 0
+while process.poll() is None:
+    with open(f"/proc/{process.pid}/status") as status:
+        used = [line.split()[1] for line in status if line.startswith("RssAnon")]
+    most = max(most, *map(int, used), 0)
+    time.sleep(0.02)
+print(json.dumps([time.perf_counter() - start, most / 1024, process.returncode]))
 """
 IMPORT = """
 set -e

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from aios.client.varlink import ERROR_PREFIX, UNAVAILABLE, ClientError
@@ -15,7 +15,7 @@ from aios.record import journal
 from aios.record.journal import Record
 
 READERS = ("systemd-journal", "adm", "wheel")
-FIELDS = (
+_FIELDS = (
     "ID", "EVENT", "COMMAND", "MACHINE", "UID", "USER", "DECISION", "OUTCOME", "APPROVED_BY",
     "RULE", "REASON", "PROFILE", "EXIT_STATUS", "ENDED", "CPU_USEC", "MEMORY_PEAK",
     "DURATION_USEC", "BYTES_OUT", "SESSION", "PURPOSE", "WORDS", "REDACTED", "INVOCATION", "HASH",
@@ -24,9 +24,11 @@ _NUMBERS = {"uid", "exit_status", "cpu_usec", "memory_peak", "duration_usec", "b
 OUTCOMES = ("approved", "rejected", "expired", "withdrawn")
 DECISIONS = ("auto_allow", "notify", "require_approval", "deny", *OUTCOMES)
 FEW = 500
-"""So many commands are looked up by their ids; for more, all records are read."""
+"""So many commands are looked up by their ids, and more where they are far between."""
+A_LOOKUP = 20
+"""To look one up takes as long as to read so many records."""
 AT_ONCE = 50
-_NAMES = [f"AIOS_{name}" for name in FIELDS]
+_NAMES = {f"AIOS_{name}": name.lower() for name in _FIELDS}
 
 
 @dataclass
@@ -107,13 +109,16 @@ def find(wanted: Wanted) -> Iterator[Command]:
     matches = wanted.matches()
     if matches is None:
         return
-    if not (wanted.limit or wanted.grep or wanted.decision or wanted.times()):
-        yield from _put_together(read(matches, fields=_NAMES, options=["--reverse"]))
+    if not (wanted.grep or wanted.decision or wanted.until):
+        # The first record of each command says whether it is one of them.
+        records = read(matches, options=["--reverse", *wanted.times()])
+        yield from islice(_put_together(records), wanted.limit or None)
         return
-    ids = _ids(wanted, matches)
-    if len(ids) > FEW:
-        records = read(matches, fields=_NAMES, options=["--reverse"])
-        yield from _put_together(r for r in records if r.get("AIOS_ID") in ids)
+    ids, among = _ids(wanted, matches)
+    if len(ids) > FEW and among < len(ids) * A_LOOKUP:
+        records = read(matches, options=["--reverse"])
+        theirs = (record for record in records if record.get("AIOS_ID") in ids)
+        yield from islice(_put_together(theirs), len(ids))
         return
     found = list(ids)
     parts = [found[at : at + AT_ONCE] for at in range(0, len(found), AT_ONCE)]
@@ -122,21 +127,26 @@ def find(wanted: Wanted) -> Iterator[Command]:
 
 def _of(matches: Sequence[str], ids: Sequence[str]) -> Iterator[Record]:
     named = [f"AIOS_ID={name}" for name in ids]
-    return read([*matches, *named], fields=_NAMES, options=["--reverse"])
+    return read([*matches, *named], options=["--reverse"])
 
 
-def _ids(wanted: Wanted, matches: Sequence[str]) -> Collection[str]:
-    """The newest first."""
+def _ids(wanted: Wanted, matches: Sequence[str]) -> tuple[Collection[str], int]:
+    """The newest first; and among how many records they are."""
     ids: dict[str, None] = {}
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
     decided = wanted.decided() or ["AIOS_EVENT=requested"]
     options = ["--reverse", *wanted.times()]
-    fields = ["AIOS_ID", "AIOS_MACHINE", *(["AIOS_COMMAND"] if wanted.grep else [])]
-    for record in read([*matches, *decided], fields=fields, options=options):
+    for record in read([*matches, *decided], options=options):
+        machine, number = record["AIOS_MACHINE"], record.get("AIOS_SEQUENCE", "")
+        if number.isdecimal():
+            last.setdefault(machine, int(number))
+            first[machine] = int(number)
         if record.get("AIOS_ID") and wanted.named(record):
             ids[record["AIOS_ID"]] = None
             if len(ids) == wanted.limit:
                 break
-    return ids
+    return ids, sum(last[machine] - first[machine] for machine in last)
 
 
 def _put_together(records: Iterable[Record]) -> Iterator[Command]:
@@ -144,7 +154,7 @@ def _put_together(records: Iterable[Record]) -> Iterator[Command]:
     begun: dict[str, Command] = {}
     written: deque[str] = deque(maxlen=256)
     for record in records:
-        own = {key.lower(): record[f"AIOS_{key}"] for key in FIELDS if f"AIOS_{key}" in record}
+        own = {key: record[name] for name, key in _NAMES.items() if name in record}
         if not own.get("id") or not own.get("event"):
             continue
         # An exec that was killed while it wrote a record may write it once more.

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 
 from aios.client.log_rows import Command
 from aios.client.terminal import Terminal, seconds
@@ -54,19 +55,20 @@ def line(terminal: Terminal, command: Command) -> None:
     terminal.line(f"{local(command.usec)}  {mark} {one_line(command)}  ({said})", style)
 
 
-def table(terminal: Terminal, commands: Sequence[Command]) -> None:
+def table(terminal: Terminal, commands: Sequence[Command], *, head: bool = True) -> None:
     """The command takes what the others leave of a line."""
-    head = ("TIME", "MACHINE", "USER", "DECISION", "END", "TOOK", "ID", "COMMAND")
+    names = ("TIME", "MACHINE", "USER", "DECISION", "END", "TOOK", "ID", "COMMAND")
     rows = [
         (local(c.usec), str(c.fields.get("machine", "")), who(c), c.decision, how(c)[2], took(c),
          c.id[-SHORT_ID:], f"{how(c)[0]} {one_line(c)}")
         for c in commands
     ]  # fmt: skip
-    cells = [tuple(visible(cell) for cell in row) for row in (head, *rows)]
-    wide = [max(width(row[place]) for row in cells) for place in range(len(head) - 1)]
+    cells = [tuple(visible(cell) for cell in row) for row in (names, *rows)]
+    wide = [max(width(row[place]) for row in cells) for place in range(len(names) - 1)]
     room = max(terminal.width - sum(wide) - 2 * len(wide), MIN_COMMAND)
     styles = ["bold", *(how(command)[1] if how(command)[0] == "✗" else "" for command in commands)]
-    for row, style in zip(cells, styles, strict=True):
+    shown = zip(cells, styles, strict=True)
+    for row, style in shown if head else islice(shown, 1, None):
         front = "  ".join(padded(cell, size) for cell, size in zip(row[:-1], wide, strict=True))
         terminal.line(f"{front}  {cut(row[-1], room)}", style)
 

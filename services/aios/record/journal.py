@@ -2,12 +2,12 @@
 came from root in exactly aios-exec@MACHINE.service. Anybody may send the AIOS_ fields.
 """
 
-import json
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from aios.errors import InvalidOption, Unavailable
+from aios.record import stream
 
 UNIT = re.compile(r"aios-exec@([^/@]+)\.service")
 REVERT = re.compile(r"aios-revert(?:@[^/@]+)?\.service")
@@ -51,7 +51,7 @@ def records(
 ) -> Iterator[Record]:
     """What matches, whoever sent it, as journalctl orders it. `fields`: only these and TRUSTED;
     none: all. Raises Unavailable, and InvalidOption for what journalctl does not understand."""
-    command = ["journalctl", "--output=json", "--all", "--no-pager", "--quiet", *options]
+    command = ["journalctl", "--output=export", "--no-pager", "--quiet", *options]
     if fields:
         command.append(f"--output-fields={','.join([*TRUSTED, *fields])}")
     try:
@@ -65,13 +65,13 @@ def records(
         assert journal.stdout is not None  # noqa: S101 - PIPE
         assert journal.stderr is not None  # noqa: S101 - PIPE
         try:
-            for line in journal.stdout:
-                yield record_of(json.loads(line))
+            yield from stream.records(journal.stdout.fileno())
             said = journal.stderr.read().decode(errors="replace").strip()
             if journal.wait() and "arse" in said:
                 raise InvalidOption(said, hint="man 7 systemd.time")
-            if journal.returncode and said:
-                raise Unavailable(f"journalctl: {said}")
+            if journal.returncode < 0 or (journal.returncode and said):
+                # What it was killed in the middle of is not the end of the record.
+                raise Unavailable(f"journalctl: {said or f'signal {-journal.returncode}'}")
         finally:
             journal.terminate()
 

@@ -5,9 +5,10 @@ import re
 import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from itertools import islice
 
-from aios.client import log_rows, log_table, place
-from aios.client.log_rows import DECISIONS, Command, Wanted, require_right_to_read
+from aios.client import log_rows, log_spool, log_table, place
+from aios.client.log_rows import DECISIONS, Wanted, require_right_to_read
 from aios.client.terminal import Terminal
 
 EPILOG = """\
@@ -143,26 +144,22 @@ def _wanted(given: Namespace, *, limit: int) -> Wanted:
     )  # fmt: skip
 
 
-def _found(wanted: Wanted) -> list[Command]:
-    """The newest first. Raises ClientError."""
-    found = sorted(log_rows.find(wanted), key=lambda command: command.usec, reverse=True)
-    if not found:
-        require_right_to_read()
-    return found
-
-
 def _list(given: Namespace) -> int:
-    found = _found(_wanted(given, limit=given.limit))[::-1]
+    found = log_spool.turned(log_rows.find(_wanted(given, limit=given.limit)))
     terminal = Terminal()
-    if given.json:
-        for command in found:
-            about = {"id": command.id, **command.fields, "events": command.events[::-1]}
-            print(json.dumps(about, ensure_ascii=False))
-    elif terminal.out.isatty() and not given.oneline:
-        log_table.table(terminal, found)
-    else:
-        for command in found:
-            log_table.line(terminal, command)
+    told = False
+    while part := list(islice(found, log_spool.FEW)):
+        if given.json:
+            for command in part:
+                print(json.dumps(log_spool.about(command), ensure_ascii=False))
+        elif terminal.out.isatty() and not given.oneline:
+            log_table.table(terminal, part, head=not told)
+        else:
+            for command in part:
+                log_table.line(terminal, command)
+        told = True
+    if not told:
+        require_right_to_read()
     return 0
 
 

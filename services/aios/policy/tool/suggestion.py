@@ -77,7 +77,11 @@ def _text(value: str) -> str:
 
 def from_audit() -> list[Approved]:
     try:
-        found = list(log_rows.find(log_rows.Wanted(limit=0)))
+        found = [
+            command
+            for how in ("approved", "rejected")
+            for command in log_rows.find(log_rows.Wanted(limit=0, decision=how))
+        ]
         if not found:
             log_rows.require_right_to_read()
     except ClientError as error:
@@ -85,8 +89,7 @@ def from_audit() -> list[Approved]:
     return [
         Approved(str(f["command"]), str(f["machine"]), str(f["user"]), f["outcome"] == "approved")
         for each in found
-        if (f := each.fields).get("outcome") in ("approved", "rejected")
-        and {"command", "machine", "user"} <= f.keys()
+        if {"command", "machine", "user", "outcome"} <= (f := each.fields).keys()
     ]
 
 
