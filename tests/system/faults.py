@@ -36,6 +36,19 @@ def small_disk(sandbox: Sandbox, directory: str, unit: str) -> Iterator[None]:
         sandbox.sh("rm -rf /run/kept")
 
 
+@contextlib.contextmanager
+def no_journal(sandbox: Sandbox) -> Iterator[None]:
+    """Neither journald nor what would start it."""
+    sockets = sandbox.sh(
+        "systemctl list-units --plain --no-legend 'systemd-journald*.socket' | cut -d' ' -f1"
+    ).split()
+    sandbox.run(["systemctl", "stop", *sockets, "systemd-journald.service"])
+    try:
+        yield
+    finally:
+        sandbox.run(["systemctl", "start", "systemd-journald.service", *sockets])
+
+
 def fill(sandbox: Sandbox, directory: str) -> None:
     sandbox.sh(f"cat /dev/zero >{directory}/filled 2>/dev/null || true")
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from faults import no_journal
 from governed import (
     approve,
     chain,
@@ -134,15 +135,9 @@ def test_the_hashes_chain(sandbox: Sandbox) -> None:
 
 
 def test_without_a_journal_nothing_runs(sandbox: Sandbox) -> None:
-    sockets = sandbox.sh(
-        "systemctl list-units --plain --no-legend 'systemd-journald*.socket' | cut -d' ' -f1"
-    ).split()
     marker = "/var/tmp/unrecorded"
-    sandbox.run(["systemctl", "stop", *sockets, "systemd-journald.service"])
-    try:
+    with no_journal(sandbox):
         error = run(sandbox, f"touch {marker}").error
-    finally:
-        sandbox.run(["systemctl", "start", "systemd-journald.service", *sockets])
     assert "nothing runs" in error
     assert sandbox.machine(["test", "-e", marker], check=False).returncode == 1
     assert run(sandbox, "echo back").stdout == "back\n"
@@ -153,18 +148,14 @@ def test_a_journal_that_goes_while_a_human_thinks(sandbox: Sandbox) -> None:
     sandbox.machine(["rm", "-f", "/var/tmp/thought"])
     waiting = start(sandbox, command)
     job = pending(sandbox, command)
-    sockets = sandbox.sh(
-        "systemctl list-units --plain --no-legend 'systemd-journald*.socket' | cut -d' ' -f1"
-    ).split()
-    sandbox.run(["systemctl", "stop", *sockets, "systemd-journald.service"])
-    try:
+    with no_journal(sandbox):
         sandbox.run(["systemctl", "mask", "--runtime", "systemd-journald.service"])
-        # Policy's own log has nowhere to go either; what counts is what exec does.
-        approve(sandbox, job, check=False)
-        said = end(waiting)
-    finally:
-        sandbox.run(["systemctl", "unmask", "--runtime", "systemd-journald.service"])
-        sandbox.run(["systemctl", "start", "systemd-journald.service", *sockets])
+        try:
+            # Policy's own log has nowhere to go either; what counts is what exec does.
+            approve(sandbox, job, check=False)
+            said = end(waiting)
+        finally:
+            sandbox.run(["systemctl", "unmask", "--runtime", "systemd-journald.service"])
     assert said.error
     # The bus gives a start that had no journal to log to 25 seconds.
     assert until(lambda: not run(sandbox, "true").error, 60)

@@ -4,8 +4,8 @@ it, and goes on by itself when it is mended."""
 import json
 
 import pytest
-from faults import QUIET, busy, comes_back, fill, resident_mib, room, small_disk
-from governed import approve, end, events, pending, run, start, started, until
+from faults import QUIET, busy, comes_back, fill, no_journal, resident_mib, room, small_disk
+from governed import approve, chain, end, events, pending, run, start, started, until
 from jobs import acting, go_on, told
 from sandbox import PYTHON, Sandbox
 
@@ -191,18 +191,36 @@ def test_the_journal_goes_while_a_command_runs(sandbox: Sandbox) -> None:
     sandbox.machine(["rm", "-f", "/var/tmp/go"])
     command = "tail --retry -n 1 -F /var/tmp/go 2>/dev/null | head -n 1"
     waiting, job = started(sandbox, command)
-    sockets = sandbox.sh(
-        "systemctl list-units --plain --no-legend 'systemd-journald*.socket' | cut -d' ' -f1"
-    ).split()
-    sandbox.run(["systemctl", "stop", *sockets, "systemd-journald.service"])
-    try:
+    with no_journal(sandbox):
         sandbox.sh("echo gone >/proc/$(machinectl show -p Leader --value aios)/root/var/tmp/go")
         quiet(sandbox)
         assert waiting.poll() is None
-    finally:
-        sandbox.run(["systemctl", "start", "systemd-journald.service", *sockets])
     assert end(waiting).stdout == "gone\n"
     assert events(sandbox, job) == ["requested", "decided", "started", "finished"]
+    verified(sandbox)
+
+
+@pytest.mark.long
+def test_the_journal_stays_away(sandbox: Sandbox) -> None:
+    """For longer than exec waits for it with the end of a command."""
+    sandbox.machine(["rm", "-f", "/var/tmp/go"])
+    command = "tail --retry -n 1 -F /var/tmp/go 2>/dev/null | head -n 1"
+    waiting, job = started(sandbox, command)
+    with no_journal(sandbox):
+        sandbox.sh("echo gone >/proc/$(machinectl show -p Leader --value aios)/root/var/tmp/go")
+        assert "nothing runs" in run(sandbox, "touch /var/tmp/faulty").error
+        said = end(waiting).error
+        assert "the command ran and has ended (status 0), which is not on record" in said
+        quiet(sandbox)
+        assert not ran(sandbox)
+    comes_back(sandbox)
+    assert events(sandbox, job) == ["requested", "decided", "started"]
+    # The next exec finds a job that nobody has finished.
+    sandbox.run(["systemctl", "stop", "aios-exec@aios.service"])
+    comes_back(sandbox)
+    last = until(lambda: chain(sandbox, job)[3:])[-1]
+    assert (last["AIOS_EVENT"], last["AIOS_ENDED"]) == ("finished", "lost")
+    assert len(chain(sandbox, job)) == 4
     verified(sandbox)
 
 
@@ -254,6 +272,51 @@ def test_a_thousand_idle_connections_on_each_socket(sandbox: Sandbox) -> None:
             assert resident_mib(sandbox, unit) < 64
     finally:
         idle.communicate("\n", timeout=30)
+
+
+ALL_IN_USE = """
+import json, resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+call = json.dumps({"method": "org.aios.Policy1.WatchApprovals", "more": True}).encode() + b"\\0"
+held, refused = [], []
+for _ in range(1000):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect("/run/aios/policy.sock")
+    peer.sendall(call)
+    peer.settimeout(30)
+    said = json.loads(peer.recv(1 << 16).split(b"\\0")[0])
+    if "error" in said:
+        refused.append([said["error"], said["parameters"]["message"], peer.recv(1).decode()])
+    else:
+        held.append(peer)
+print(json.dumps([len(held), len(refused), refused[-1]]), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_all_connections_are_in_use(sandbox: Sandbox) -> None:
+    """None that answers somebody is closed; who has that many gets no more, and others do."""
+    waiting = start(sandbox, ASKED, user="root")
+    request = pending(sandbox, ASKED)
+    watching = sandbox.popen([PYTHON, "-I", "-c", ALL_IN_USE], user="me")
+    try:
+        assert watching.stdout is not None
+        held, refused, (name, said, rest) = json.loads(watching.stdout.readline() or "[]")
+        assert (held, refused, name, rest) == (512, 488, "org.aios.Error.Busy", "")
+        assert "all your connections to this service are in use" in said
+        own = sandbox.run(["aios", "approvals"], user="me", check=False)
+        assert (own.returncode, "connections to this service" in own.stderr) == (125, True)
+        listed = sandbox.run(["aios", "approvals", "--json"]).stdout
+        assert [row["id"] for row in json.loads(listed)] == [request]
+        # exec asks as itself.
+        assert sandbox.run(["aios", "exec", "--", "echo on"], user="me").stdout == "on\n"
+        quiet(sandbox)
+        assert resident_mib(sandbox, "aios-policy") < 96
+    finally:
+        watching.communicate("\n", timeout=30)
+    assert sandbox.run(["aios", "approvals", "--json"], user="me").returncode == 0
+    approve(sandbox, request)
+    assert end(waiting).status == 0
 
 
 def test_a_thousand_idle_connections_on_the_bus(sandbox: Sandbox) -> None:

@@ -38,6 +38,52 @@ send(5, "7" * 64)
 """
 
 
+# 1,100 commands of one exec, which ends each after the next was asked for. One in ten is denied;
+# the last record stands twice, as after a kill.
+MANY = """
+import os, pathlib
+from systemd import journal
+cgroup = pathlib.Path("/sys/fs/cgroup/system.slice/aios-exec@many.service")
+cgroup.mkdir(exist_ok=True)
+(cgroup / "cgroup.procs").write_text(str(os.getpid()))
+sequence = 0
+
+def send(number, event, **more):
+    global sequence
+    sequence += 1
+    fields = {"MESSAGE": event, "AIOS_EVENT": event, "AIOS_ID": f"{number:026}",
+              "AIOS_MACHINE": "many", "AIOS_COMMAND": f"echo {number}", "AIOS_USER": "me",
+              "AIOS_SEQUENCE": str(sequence), "AIOS_HASH": f"{event} {number}", **more}
+    journal.sendv(*(f"{name}={value}" for name, value in fields.items()))
+
+def end(number):
+    send(number, "decided", AIOS_DECISION="auto_allow" if number % 10 else "deny")
+    if number % 10:
+        send(number, "finished", AIOS_EXIT_STATUS="0", AIOS_DURATION_USEC=str(number))
+
+for number in range(1100):
+    send(number, "requested")
+    if number:
+        end(number - 1)
+end(1099)
+send(1099, "finished", AIOS_EXIT_STATUS="0", AIOS_DURATION_USEC="1099")
+"""
+
+
+KILLED = """
+import os, subprocess
+from aios.errors import Unavailable
+from aios.record import journal
+records = journal.records([])
+next(records)
+subprocess.run(["pkill", "-KILL", "-P", str(os.getpid()), "journalctl"], check=True)
+try:
+    print(len(list(records)))
+except Unavailable as error:
+    print(error.message)
+"""
+
+
 def verify(
     sandbox: Sandbox, *arguments: str, user: str = "root", input: str = "", machine: str = "aios"
 ) -> Any:
@@ -218,6 +264,36 @@ def test_commands_are_found_by_what_is_known_of_them(sandbox: Sandbox) -> None:
     stats = json.loads(sandbox.run(["aios", "log", "stats", "--json"]).stdout)
     assert stats["refused"]["rm -rf /"] >= 1 and stats["machines"]["aios"] >= 3
     assert stats["commands"] == len(log(sandbox, "-n", "0"))
+
+
+def test_a_journalctl_that_is_killed_is_no_end(sandbox: Sandbox) -> None:
+    """What it had not said yet does not pass for what is not there."""
+    assert sandbox.python(KILLED) == "journalctl: signal 9\n"
+
+
+def test_many(sandbox: Sandbox) -> None:
+    """However they are looked for: each is whole and there once, the newest last."""
+    sandbox.python(MANY)
+    sandbox.run(["journalctl", "--sync"])
+
+    def found(*arguments: str) -> list[int]:
+        commands = log(sandbox, "-m", "many", *arguments)
+        for command in commands:
+            denied = int(command["id"]) % 10 == 0
+            events = ["requested", "decided"] if denied else ["requested", "decided", "finished"]
+            assert [event["event"] for event in command["events"]] == events
+            assert command["decision"] == ("deny" if denied else "auto_allow")
+        return [int(command["id"]) for command in commands]
+
+    every = list(range(1100))
+    assert found("-n", "0") == found("--since", "-1h", "-n", "0") == every
+    assert found("--grep", "echo", "-n", "0") == found("--until", "now", "-n", "0") == every
+    assert found("-n", "3") == found("--grep", "ECHO|echo", "-n", "3") == every[-3:]
+    assert found("--grep", "^echo 7$", "-n", "0") == found("--grep", "^echo 7$") == [7]
+    assert found("--decision", "deny", "-n", "0") == every[::10]
+    assert found("--decision", "deny", "-n", "2") == [1080, 1090]
+    assert found("--decision", "auto_allow", "-n", "0") == [n for n in every if n % 10]
+    assert found("--user", "you", "-n", "0") == []
 
 
 def test_a_command_from_the_words_to_the_machine(sandbox: Sandbox) -> None:

@@ -1,10 +1,11 @@
-"""SECURITY.md names tests that exist."""
+"""SECURITY.md and docs/FAULTS.md name tests that exist."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "SECURITY.md").read_text()
+FAULTS = (ROOT / "docs/FAULTS.md").read_text()
 
 
 def existing() -> set[str]:
@@ -17,6 +18,18 @@ def existing() -> set[str]:
 def test_each_test_that_is_named_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", TEXT))
     assert named - existing() == set()
+
+
+def test_each_fault_names_tests_that_exist() -> None:
+    files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    rows = [line for line in FAULTS.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    for row in rows:
+        named = re.findall(r"`(?:vm/)?(test_\w+|…)?(?:::)?(\w+)?`", row.rpartition(" | ")[2])
+        assert named, row
+        for file, test in named:
+            assert not file or file == "…" or file in files, file
+            assert not test or any(each.endswith(test) for each in existing()), test
 
 
 def test_every_protection_names_a_test() -> None:

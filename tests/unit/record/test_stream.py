@@ -22,7 +22,7 @@ RECORDS = [
     written([("A", b"1"), ("B", b"x=y"), ("C", b"")]),
     written([("A", b"2"), ("B", b"two\n\nA=9\nlines")]),
     written([("A", b"ten bytes\n"), ("B", b"\n" * 10), ("C", b"\xff")]),
-    written([("A", b"4"), ("B", b"once"), ("B", b"twice"), ("B", b"")]),
+    written([("A", b"4"), ("B", b"once"), ("B", b""), ("B", b"twice")]),
     written([("A", "é".encode()), ("B", b"z" * 200_000)]),
 ]
 READ = [
