@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from governed import run, until
 from sandbox import Sandbox
 
-WATCHED_SECONDS = 1.0
+WATCHED_SECONDS = 0.5
 TICKS = 100
 """A second's, of /proc/PID/stat."""
 QUIET = 0.1

@@ -234,8 +234,9 @@ two.types("secret")
 # The agent may flush its terminal once more before it reads: then type it again.
 for _ in range(20):
     time.sleep(0.5)
-    if redeem(id)["state"] == "pending":
-        two.types("secret")
+    if redeem(id)["state"] != "pending":
+        break
+    two.types("secret")
 two.ends(), one.ends()
 show(**redeem(id))
 """)  # fmt: skip

@@ -4,6 +4,7 @@ import hashlib
 import random
 import threading
 
+import pytest
 from governed import chain, end, events, kill_exec, owed, run, started, units, until
 from jobs import act, acting, go_on, told
 from load import appending, made, recorded
@@ -74,6 +75,7 @@ tell([digest.hexdigest(), Peer().wait(job)])
     until(lambda: stored(sandbox) == "0")
 
 
+@pytest.mark.long
 def test_a_job_whose_caller_does_not_come_back_is_stopped(sandbox: Sandbox) -> None:
     client = acting(sandbox, 'tell(start("sleep 4901")[0])\nhear()\n')
     job = told(client)
@@ -120,6 +122,7 @@ tell([read_all(stdout).decode(), wait({job!r})["exit_status"]])
     assert act(sandbox, script) == ["one\r\ntwo\r\ntwo\r\n", 0]
 
 
+@pytest.mark.long
 def test_kills_under_load(sandbox: Sandbox) -> None:
     """16 callers and exec killed at random moments: what ran has its records, and ran once."""
     stop, mark = threading.Event(), new_id()

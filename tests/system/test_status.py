@@ -43,7 +43,7 @@ def test_in_place(sandbox: Sandbox) -> None:
         # It goes on being painted, and starts nothing.
         sandbox.run(["systemctl", "stop", *SERVICES])
         person.sees("policy +idle")
-        for _ in range(3):
+        for _ in range(2):
             person.sees("q leaves")
         active = sandbox.run(["systemctl", "is-active", *SERVICES], check=False).stdout.split()
         assert active == ["inactive"] * len(SERVICES)

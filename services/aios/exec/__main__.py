@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
                 return await memory.call("RecordAll", events=events)
 
         jobs = Jobs(state / "jobs", passing / "jobs")
-        machine = Machine(name, service.bus, jobs.ids)
+        machine = Machine(name, service.bus, jobs.owed)
         guard = Guard(state / "guard", settings.exec.guard, machine)
         sessions = Sessions(state / "sessions")
         history = History(state / "history", record, passing / "history")

@@ -104,9 +104,9 @@ class Jobs:
     def forget(self, job: Job) -> None:
         self._path(job).unlink(missing_ok=True)
 
-    def ids(self) -> set[str]:
-        """Of all that have a file."""
-        return {path.stem for path in self._files()}
+    def owed(self) -> set[str]:
+        """Of all whose end is not on disk: what has ended is only kept for whoever asks for it."""
+        return {job.id for job in self.left() if job.step is not Step.ENDED}
 
     def left(self) -> list[Job]:
         """What an exec before this one did not bring to its end, the oldest first."""

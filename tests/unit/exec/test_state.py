@@ -29,6 +29,15 @@ def test_a_job_is_found_again(tmp_path: Path) -> None:
     assert jobs.left() == []
 
 
+def test_a_job_that_has_ended_is_kept_and_not_owed(tmp_path: Path) -> None:
+    """Its unit may be there, if exec was killed before it stopped it."""
+    jobs = Jobs(tmp_path)
+    job = jobs.keep(JOB, step=Step.STARTED)
+    assert jobs.owed() == {job.id}
+    ended = jobs.keep(job, step=Step.ENDED)
+    assert (jobs.owed(), jobs.left()) == (set(), [ended])
+
+
 def test_a_broken_file_is_no_job(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path)
     jobs.keep(JOB)
