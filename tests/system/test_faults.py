@@ -275,18 +275,19 @@ def test_a_thousand_idle_connections_on_each_socket(sandbox: Sandbox) -> None:
 
 
 ALL_IN_USE = """
-import json, resource, socket, sys
+import contextlib, json, resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
 call = json.dumps({"method": "org.aios.Policy1.WatchApprovals", "more": True}).encode() + b"\\0"
 held, refused = [], []
 for _ in range(1000):
     peer = socket.socket(socket.AF_UNIX)
     peer.connect("/run/aios/policy.sock")
-    peer.sendall(call)
     peer.settimeout(30)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        peer.sendall(call)  # who is refused need not ask
     said = json.loads(peer.recv(1 << 16).split(b"\\0")[0])
     if "error" in said:
-        refused.append([said["error"], said["parameters"]["message"], peer.recv(1).decode()])
+        refused.append([said["error"], said["parameters"]["message"]])
     else:
         held.append(peer)
 print(json.dumps([len(held), len(refused), refused[-1]]), flush=True)
@@ -301,13 +302,13 @@ def test_all_connections_are_in_use(sandbox: Sandbox) -> None:
     watching = sandbox.popen([PYTHON, "-I", "-c", ALL_IN_USE], user="me")
     try:
         assert watching.stdout is not None
-        held, refused, (name, said, rest) = json.loads(watching.stdout.readline() or "[]")
-        assert (held, refused, name, rest) == (512, 488, "org.aios.Error.Busy", "")
+        held, refused, (name, said) = json.loads(watching.stdout.readline() or "[]")
+        assert (held, refused, name) == (512, 488, "org.aios.Error.Busy")
         assert "all your connections to this service are in use" in said
         own = sandbox.run(["aios", "approvals"], user="me", check=False)
         assert (own.returncode, "connections to this service" in own.stderr) == (125, True)
         listed = sandbox.run(["aios", "approvals", "--json"]).stdout
-        assert [row["id"] for row in json.loads(listed)] == [request]
+        assert request in [row["id"] for row in json.loads(listed)]
         # exec asks as itself.
         assert sandbox.run(["aios", "exec", "--", "echo on"], user="me").stdout == "on\n"
         quiet(sandbox)

@@ -51,7 +51,7 @@ sequence = 0
 def send(number, event, **more):
     global sequence
     sequence += 1
-    fields = {"MESSAGE": event, "AIOS_EVENT": event, "AIOS_ID": f"{number:026}",
+    fields = {"MESSAGE": event, "AIOS_EVENT": event, "AIOS_ID": f"MANY{number:022}",
               "AIOS_MACHINE": "many", "AIOS_COMMAND": f"echo {number}", "AIOS_USER": "me",
               "AIOS_SEQUENCE": str(sequence), "AIOS_HASH": f"{event} {number}", **more}
     journal.sendv(*(f"{name}={value}" for name, value in fields.items()))
@@ -279,11 +279,11 @@ def test_many(sandbox: Sandbox) -> None:
     def found(*arguments: str) -> list[int]:
         commands = log(sandbox, "-m", "many", *arguments)
         for command in commands:
-            denied = int(command["id"]) % 10 == 0
+            denied = int(command["id"][4:]) % 10 == 0
             events = ["requested", "decided"] if denied else ["requested", "decided", "finished"]
             assert [event["event"] for event in command["events"]] == events
             assert command["decision"] == ("deny" if denied else "auto_allow")
-        return [int(command["id"]) for command in commands]
+        return [int(command["id"][4:]) for command in commands]
 
     every = list(range(1100))
     assert found("-n", "0") == found("--since", "-1h", "-n", "0") == every
