@@ -130,6 +130,7 @@ while count < wanted:
 
 UNIT = f"_SYSTEMD_UNIT=aios-exec@{MACHINE}.service"
 JSON = ["journalctl", "-o", "json", "--all", "--quiet", UNIT]
+LAST_MINUTE = "--since=LAST_MINUTE"
 # Ours, and what journalctl takes to bring the same records.
 QUERIES: dict[str, tuple[list[str], list[str]]] = {
     "aios log -n 20": ([], [*JSON, "-n", "80"]),
@@ -141,7 +142,7 @@ QUERIES: dict[str, tuple[list[str], list[str]]] = {
         ["--decision", "deny", "-n", "0", "--json"], [*JSON, "AIOS_DECISION=deny"],
     ),
     "aios log --since (a minute) -n 0": (
-        ["--since", "-1min", "-n", "0", "--json"], [*JSON, "--since", "-1min"],
+        [LAST_MINUTE, "-n", "0", "--json"], [*JSON, LAST_MINUTE],
     ),
     "aios log --grep (rare) -n 20": (["--grep", "rare-word"], [*JSON, "-g", "rare-word"]),
     "aios log --grep (all) -n 0": (
@@ -207,8 +208,11 @@ def _reading(sandbox: Sandbox) -> Iterator[Figure]:
     sandbox.run(["bash", "-c", IMPORT, PYTHON, str(RECORDS), MACHINE], timeout=3600)
     number = sandbox.sh(f"journalctl -o cat --quiet {UNIT} | wc -l")
     yield Figure("records in the journal that is read", float(number), "records")
+    last = sandbox.sh(f"journalctl -o short-unix --quiet -n 1 {UNIT}").partition(".")[0]
+    since = f"--since=@{int(last) - 60}"
     known: dict[str, float] = {}
-    for name, (words, peer) in QUERIES.items():
+    for name, given in QUERIES.items():
+        words, peer = ([since if word is LAST_MINUTE else word for word in one] for one in given)
         ours, megabytes = _timed(sandbox, name, ["aios", "log", *words, "-m", MACHINE])
         key = " ".join(peer)
         alone = known[key] = known.get(key) or _timed(sandbox, key, peer)[0]
