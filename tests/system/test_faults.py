@@ -1,7 +1,10 @@
 """What aios does when what it stands on breaks: says so, does nothing half, uses no processor for
 it, and goes on by itself when it is mended."""
 
+import contextlib
 import json
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 from faults import QUIET, busy, comes_back, fill, no_journal, resident_mib, room, small_disk
@@ -187,12 +190,18 @@ def test_the_bus_is_restarted(sandbox: Sandbox) -> None:
     verified(sandbox)
 
 
-def test_the_journal_goes_while_a_command_runs(sandbox: Sandbox) -> None:
+@contextlib.contextmanager
+def without_journal(sandbox: Sandbox) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The caller and the id of a command that was started before, and ends then."""
     sandbox.machine(["rm", "-f", "/var/tmp/go"])
-    command = "tail --retry -n 1 -F /var/tmp/go 2>/dev/null | head -n 1"
-    waiting, job = started(sandbox, command)
+    found = started(sandbox, "tail --retry -n 1 -F /var/tmp/go 2>/dev/null | head -n 1")
     with no_journal(sandbox):
         sandbox.sh("echo gone >/proc/$(machinectl show -p Leader --value aios)/root/var/tmp/go")
+        yield found
+
+
+def test_the_journal_goes_while_a_command_runs(sandbox: Sandbox) -> None:
+    with without_journal(sandbox) as (waiting, job):
         quiet(sandbox)
         assert waiting.poll() is None
     assert end(waiting).stdout == "gone\n"
@@ -203,11 +212,7 @@ def test_the_journal_goes_while_a_command_runs(sandbox: Sandbox) -> None:
 @pytest.mark.long
 def test_the_journal_stays_away(sandbox: Sandbox) -> None:
     """For longer than exec waits for it with the end of a command."""
-    sandbox.machine(["rm", "-f", "/var/tmp/go"])
-    command = "tail --retry -n 1 -F /var/tmp/go 2>/dev/null | head -n 1"
-    waiting, job = started(sandbox, command)
-    with no_journal(sandbox):
-        sandbox.sh("echo gone >/proc/$(machinectl show -p Leader --value aios)/root/var/tmp/go")
+    with without_journal(sandbox) as (waiting, job):
         assert "nothing runs" in run(sandbox, "touch /var/tmp/faulty").error
         said = end(waiting).error
         assert "the command ran and has ended (status 0), which is not on record" in said
