@@ -24,7 +24,8 @@ _WORDY = re.compile(
     r"|watch|time|host|code|route|free|which|batch|link|split|join)\s[^\n]*(?:`|: |→|=>|->|\n)",
     re.IGNORECASE,
 )
-_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://)(?:[^/@\s]*@)?([\w.-]+)", re.IGNORECASE)
+# (No scheme is longer; without an end 64 KiB of one letter would take 20 s.)
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}://)(?:[^/@\s]*@)?([\w.-]+)", re.IGNORECASE)
 _REMOTE = re.compile(r"(?:[\w.-]+@)?([\w.-]{2,}):(?!/{2})\S*", re.ASCII)
 
 

@@ -4,7 +4,7 @@ only.
 Porter's algorithm ("An algorithm for suffix stripping", 1980), for which every irregular form
 ("went", "bought", "children") first becomes its regular one, and
 some words their everyday twin ("film", "movie"). What is not plain ASCII letters
-stays as it is.
+stays as it is, and so does what is longer than any word: 64 KiB of one vowel would take a minute.
 """
 
 import functools
@@ -44,7 +44,7 @@ _REGULAR = {
     for forms in [group.split()]
     for form in forms[1:]
 }
-_PLAIN = re.compile("[a-z]{3,}")
+_PLAIN = re.compile("[a-z]{3,64}")
 _VOWEL = re.compile("[aeiou]|(?<=[^aeiou])y")
 _MEASURE = re.compile("(?:[aeiou]|(?<=[^aeiou])y)+(?:[^aeiouy]|(?<![^aeiou])y)+")
 _SHORT_END = re.compile("[^aeiou][aeiouy][^aeiouwxy]$")

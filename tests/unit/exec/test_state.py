@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from aios.errors import AuditUnavailable, InvalidOption, Unavailable
+from aios.exec import history as history_module
 from aios.exec.audit import digest, shown
 from aios.exec.history import History, row
 from aios.exec.job import Job, Jobs, Step
@@ -89,6 +90,26 @@ async def test_rows_wait_for_memory(tmp_path: Path) -> None:
     await deliver(again)
     assert taken == ["1", "2"]
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_rows_that_take_too_long_together_go_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "DELIVER_SECONDS", 0.05)
+    taken: list[str] = []
+    stuck = asyncio.Event()
+
+    async def record(events: list[dict[str, Any]]) -> None:
+        if len(events) > 1 or events[0]["id"] == "3":
+            await stuck.wait()
+        taken.extend(event["id"] for event in events)
+
+    history = History(tmp_path, record)
+    for number in "1234":
+        history.add({"id": number})
+    await deliver(history)
+    assert taken == ["1", "2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3.json", "4.json"]
 
 
 async def test_a_row_that_memory_does_not_take_is_on_the_disk(tmp_path: Path) -> None:
