@@ -379,7 +379,8 @@ def test_a_client_that_never_reads(sandbox: Sandbox, door: str) -> None:
         assert deaf.stdout and deaf.stdout.readline() == "deaf\n"
     try:
         # Theirs are as many as can be, or have ended.
-        until(lambda: "seq 100000" not in sandbox.run(["aios", "jobs", "--json"]).stdout, 60)
+        theirs = '"command": "seq 100000"'
+        until(lambda: theirs not in sandbox.run(["aios", "jobs", "--json"]).stdout, 60)
         assert run(sandbox, "echo on").stdout == "on\n"
         assert sandbox.run(["aios", "exec", "--", "echo on"], user="me").stdout == "on\n"
         quiet(sandbox)

@@ -74,7 +74,7 @@ KILLED = """
 import os, subprocess
 from aios.errors import Unavailable
 from aios.record import journal
-records = journal.records([])
+records = journal.records([], options=["--follow"])
 next(records)
 subprocess.run(["pkill", "-KILL", "-P", str(os.getpid()), "journalctl"], check=True)
 try:
