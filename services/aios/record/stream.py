@@ -46,8 +46,6 @@ def _field_by_field(data: bytes, at: int) -> tuple[dict[str, str], int] | None:
         if not equals:
             begin = at + 8
             at = begin + int.from_bytes(data[at:begin], "little") + 1
-            if at > len(data):
-                return None
             value = data[begin : at - 1]
         key = name.decode(errors="replace")
         record[key] = "" if key in record else value.decode(errors="replace")
