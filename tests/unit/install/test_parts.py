@@ -164,3 +164,16 @@ def test_a_distribution_that_is_not_known(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_tree_of_this_hosts_archives_by_either_dnf(version: str, option: str) -> None:
     script = f"dnf() {{ printf '%s\\n' '{version}'; }}; _dnf_of_host"
     assert part(script, "packages", "cache", "trees").stdout == f"{option}\n"
+
+
+def test_what_is_cached_is_built_once_or_anew(tmp_path: Path) -> None:
+    path = tmp_path / "tree"
+    build = 'build() { [ "$1" != fails ] && mkdir "$2" && echo "$1" >"$2/what"; }\n'
+    for verb, what, there in (
+        ("cached", "one", "one"), ("cached", "two", "one"), ("renewed", "three", "three"),
+        ("renewed", "fails", "three"),
+    ):  # fmt: skip
+        done = part(f"{build}{verb} {path} build {what}", "cache")
+        assert (done.returncode, done.stderr) == (int(what == "fails"), "")
+        assert (path / "what").read_text() == f"{there}\n"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["tree", "tree.lock"]
