@@ -1,6 +1,7 @@
 """A machine's bus that says anything: the link goes on or is lost, and exec stands."""
 
 import asyncio
+import gc
 import socket
 from typing import Any
 
@@ -51,6 +52,12 @@ def mangled(draw: st.DrawFn) -> bytes:
     ):
         data[place] = byte
     return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _others_are_gone() -> None:
+    """What earlier tests left to be collected would complain in these loops."""
+    gc.collect()
 
 
 async def hears(data: bytes) -> None:
