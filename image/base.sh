@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2153 # SOURCE is the checkout, set by whoever sources this
-# The distribution's part of an image: an OS tree with the packages that aios and a person need.
+# What of an image is not of these sources: an OS tree with the packages that aios and a person need,
+# the Python packages in it.
 
 # source_date → seconds: the last commit's time, or where there is no git, what was changed last.
 source_date() {
@@ -21,7 +22,8 @@ image_packages() {
 base_path() {
     # shellcheck disable=SC2046 # words on purpose
     echo "$AIOS_CACHE/trees/image-$1${2:+-$2}-$(hash_of $(image_packages "$1") "$(uname -m)" \
-        "$(_base_sources "$1" "$2")" "$(declare -f _build_base _build_debian)")"
+        "$(_base_sources "$1" "$2")" "$(requirements)" "$LIB" \
+        "$(declare -f _build_base _build_debian _base_venv compile_python)")"
 }
 
 _base_sources() {
@@ -73,8 +75,47 @@ _build_base() {
         quietly "$log" pacstrap -C "$(_pacman_conf)" -c -G -M "$path" "${packages[@]}"
         ;;
     esac
+    find "$path/usr" -name __pycache__ -prune -exec rm -rf {} +
+    _base_venv "$path"
+    compile_python "$path" "/usr/lib/python$(python_version "$path")" /usr/lib/python3/dist-packages "$LIB"
     # What no package brought has no time of its own: it is as old as the image (pack.sh), whenever
     # this tree was made.
     find "$path" -xdev -newer "$began" -exec touch --no-dereference --date=@4000000000 {} +
     rm -f "$began"
+}
+
+# Made where it will be: what is in a venv names its place.
+_base_venv() {
+    local tree=$1 version wheels log=$AIOS_CACHE/pip.log
+    version=$(python_version "$tree")
+    fetch_wheels "$version"
+    wheels=$(wheels_path "$version")
+    mkdir -p "$tree$LIB"
+    cp -r "$wheels" "$tree$LIB/wheels"
+    quietly "$log" in_tree "$tree" python3 -m venv --system-site-packages "$LIB/venv"
+    quietly "$log" in_tree "$tree" "$LIB/venv/bin/python" -m pip install --quiet --no-index \
+        --no-compile --find-links "$LIB/wheels" --requirement "$LIB/wheels/requirements.txt"
+    quietly "$log" in_tree "$tree" "$LIB/venv/bin/python" -m pip uninstall --quiet --yes pip
+    rm -rf "$tree$LIB/wheels"
+    echo "$LIB" >"$tree$LIB/venv/lib/python$version/site-packages/aios.pth"
+    # As the installer writes it, wherever this builder has its cache.
+    echo "/var/cache/aios/${wheels##*/}" >"$tree$LIB/venv/.wheels"
+}
+
+# compile_python TREE ARGUMENT…, compileall's: Python's compiled files, by their sources' content: their time is not
+# that of the build, and a file of the image that is edited counts.
+compile_python() {
+    local tree=$1
+    shift
+    in_tree "$tree" env -u PYTHONDONTWRITEBYTECODE python3 -m compileall -q \
+        --invalidation-mode checked-hash "$@" >/dev/null ||
+        say "some Python files do not compile; they are left as they are"
+}
+
+# in_tree TREE COMMAND…: with nothing of this environment.
+in_tree() {
+    local tree=$1
+    shift
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONHASHSEED=0 \
+        PYTHONDONTWRITEBYTECODE=1 SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" chroot "$tree" "$@" </dev/null
 }

@@ -9,17 +9,20 @@ make_tree() {
     fetch_base "$distro" "$3" "$4"
     say "installing aios in a copy of it"
     cp -a --reflink=auto "$(base_path "$distro" "$3")" "$tree"
+    # The installation notes which directories it has made, to take them away again.
+    mv "$tree$LIB/venv" "$1/venv"
+    rmdir "$tree$LIB"
     _land "$1/stage" "$tree"
+    mv "$1/venv" "$tree$LIB/venv"
     cp -r --no-target-directory "$SOURCE/image/files" "$tree"
     install -m 0755 "$SOURCE/image/systemd" "$tree$LIB/systemd"
     install -D -m 0644 "$tree$LIB/client/profile.sh" "$tree/etc/profile.d/aios.sh"
-    _tree_venv "$tree"
     _tree_users "$tree"
     _tree_units "$tree"
     _os_release "$tree"
     _take_identity "$tree"
     _take_caches "$tree" "$distro"
-    _compile "$tree"
+    compile_python "$tree" -x /venv/ "$LIB"
 }
 
 # As the installer does it, with its list of what is aios's: an image is mended and upgraded by it.
@@ -33,31 +36,6 @@ import sys
 from pathlib import Path
 import manifest
 manifest.finish(Path(sys.argv[1]))' "$tree"
-}
-
-# in_tree TREE COMMAND…: with nothing of this environment.
-in_tree() {
-    local tree=$1
-    shift
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONHASHSEED=0 \
-        PYTHONDONTWRITEBYTECODE=1 SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" chroot "$tree" "$@" </dev/null
-}
-
-# Made where it will be: what is in a venv names its place.
-_tree_venv() {
-    local tree=$1 version wheels log=$AIOS_CACHE/pip.log
-    version=$(python_version "$tree")
-    fetch_wheels "$version"
-    wheels=$(wheels_path "$version")
-    cp -r "$wheels" "$tree$LIB/wheels"
-    quietly "$log" in_tree "$tree" python3 -m venv --system-site-packages "$LIB/venv"
-    quietly "$log" in_tree "$tree" "$LIB/venv/bin/python" -m pip install --quiet --no-index \
-        --no-compile --find-links "$LIB/wheels" --requirement "$LIB/wheels/requirements.txt"
-    quietly "$log" in_tree "$tree" "$LIB/venv/bin/python" -m pip uninstall --quiet --yes pip
-    rm -rf "$tree$LIB/wheels"
-    echo "$LIB" >"$tree$LIB/venv/lib/python$version/site-packages/aios.pth"
-    # As the installer writes it, wherever this builder has its cache.
-    echo "/var/cache/aios/${wheels##*/}" >"$tree$LIB/venv/.wheels"
 }
 
 # The person at the console is `ai`, who asks, and approves at the prompt.
@@ -134,29 +112,28 @@ _take_caches() {
     "_${2}_archives" "$tree"
 }
 
+# The distribution's own archives, whichever mirror the builder has, and none of its settings: as the
+# distribution's packages name them, in an example (Debian) or in comments (Arch).
 _arch_archives() {
-    # shellcheck disable=SC2016 # pacman's own placeholders
-    echo 'Server = https://geo.mirror.pkgbuild.com/$repo/os/$arch' |
-        install -D -m 0644 /dev/stdin "$1/etc/pacman.d/mirrorlist"
+    local list=$1/etc/pacman.d/mirrorlist
+    if [ -e "$list" ] && ! grep -q '^Server' "$list"; then
+        sed -i '/^## Worldwide/,/^$/ s/^#Server/Server/' "$list"
+    fi
+    grep -qs '^Server' "$list" || die "the image's pacman would know no mirror" \
+        "Arch's package pacman-mirrorlist has a list, with some for the whole world; the repositories in
+aios: $(_pacman_conf) do not have it."
 }
 
-# The distribution's own archives, as its apt names them in its example, whichever mirror the builder
-# has, and none of its settings.
 _debian_archives() {
-    local tree=$1 example=$1/usr/share/doc/apt/examples/sources.list
-    rm -f "$tree"/etc/apt/apt.conf.d/99mmdebstrap "$tree"/etc/apt/sources.list.d/*
-    grep -q '^deb http' "$example" || die "$example names no archive for the image"
-    sed -n 's/^\(deb http[^ ]* [^ ]* main\).*/\1/p' "$example" >"$tree/etc/apt/sources.list"
-}
-
-# Python's compiled files, for all that is there, by their sources' content: their time is not that
-# of the build, and a file of the image that is edited counts.
-_compile() {
-    local tree=$1 version
-    version=$(python_version "$tree")
-    find "$tree/usr" -name __pycache__ -prune -exec rm -rf {} +
-    in_tree "$tree" env -u PYTHONDONTWRITEBYTECODE python3 -m compileall -q \
-        --invalidation-mode checked-hash "/usr/lib/python$version" /usr/lib/python3/dist-packages \
-        "/usr/lib/python3/site-packages" "$LIB" >/dev/null ||
-        say "some Python files of the distribution do not compile; they are left as they are"
+    local tree=$1 apt=$1/etc/apt examples=$1/usr/share/doc/apt/examples
+    rm -f "$apt"/apt.conf.d/99mmdebstrap "$apt"/sources.list "$apt"/sources.list.d/*
+    # apt 2.9 and later; before that, lines.
+    if [ -e "$examples/debian.sources" ]; then
+        sed -e '/^##/d' -e 's/^\(Components: main\) .*/\1/' "$examples/debian.sources" \
+            >"$apt/sources.list.d/debian.sources"
+    elif [ -e "$examples/sources.list" ]; then
+        sed -n 's/^\(deb http[^ ]* [^ ]* main\).*/\1/p' "$examples/sources.list" >"$apt/sources.list"
+    fi
+    grep -rqsE '^(deb|URIs:) http' "$apt"/sources.list{,.d} ||
+        die "apt's examples name no archive for the image" "They were looked for in $examples."
 }

@@ -8,6 +8,11 @@ from pathlib import Path
 from image import ROOT
 
 OS_RELEASE = 'NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\nBUILD_ID=rolling\n'
+# As Arch's package has it: all of it in comments.
+MIRRORS = (
+    "## Worldwide\n#Server = https://mirror.example/$repo/os/$arch\n\n"
+    "## Iceland\n#Server = https://iceland.example/$repo/os/$arch\n"
+)
 WHOLE = "base"
 # Made by whoever installs it; Debian's own.
 LEFT_OUT = (
@@ -44,6 +49,8 @@ def make(directory: Path, tree: Path) -> Path:
     for left_out in LEFT_OUT:
         shutil.rmtree(content / left_out)
     (content / "usr/lib/os-release").write_text(OS_RELEASE)
+    (content / "etc/pacman.d").mkdir()
+    (content / "etc/pacman.d/mirrorlist").write_text(MIRRORS)
     package(repository, WHOLE, content)
     shutil.rmtree(content)
     content.mkdir()
