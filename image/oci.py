@@ -13,7 +13,6 @@ import json
 import sys
 import tarfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +33,10 @@ class Descriptor:
     """SHA-256, in hex."""
     size: int
 
+    @property
+    def path(self) -> str:
+        return f"blobs/sha256/{self.digest}"
+
     def json(self, **more: Any) -> dict[str, Any]:
         return {"mediaType": self.media_type, "digest": f"sha256:{self.digest}",
                 "size": self.size, **more}  # fmt: skip
@@ -46,7 +49,7 @@ def sha256(stream: BinaryIO | gzip.GzipFile) -> str:
     return found.hexdigest()
 
 
-def encode(value: Mapping[str, Any]) -> bytes:
+def encode(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -75,7 +78,7 @@ class Archive:
 
     def blob(self, media_type: str, data: bytes) -> Descriptor:
         found = Descriptor(media_type, hashlib.sha256(data).hexdigest(), len(data))
-        self.text(f"blobs/sha256/{found.digest}", data)
+        self.text(found.path, data)
         return found
 
 
@@ -119,7 +122,7 @@ def write(file: BinaryIO, layer: Path, *, machine: str, version: str, base: str,
     archive.directory("blobs")
     archive.directory("blobs/sha256")
     with layer.open("rb") as packed:
-        archive.add(f"blobs/sha256/{found.digest}", packed, found.size)
+        archive.add(found.path, packed, found.size)
     about = config(diff_id, machine, version, base, when)
     settings = archive.blob(f"{TYPE}.config.v1+json", encode(about))
     manifest = archive.blob(f"{TYPE}.manifest.v1+json", encode({
@@ -142,6 +145,12 @@ def write(file: BinaryIO, layer: Path, *, machine: str, version: str, base: str,
         )],
     })  # fmt: skip
     archive.text("index.json", index)
+    # What `docker load` read before it knew OCI's (docker 25).
+    archive.text("manifest.json", encode([{
+        "Config": settings.path,
+        "RepoTags": [f"{NAME}:latest"],
+        "Layers": [found.path],
+    }]))  # fmt: skip
     archive.close()
 
 

@@ -63,7 +63,12 @@ def test_each_blob_is_what_is_said_of_it(tmp_path: Path) -> None:
     (packed,) = [blob(each) for each in manifest["layers"]]
     (diff_id,) = settings["rootfs"]["diff_ids"]
     assert diff_id == f"sha256:{hashlib.sha256(gzip.decompress(packed)).hexdigest()}"
-    assert len(files) == 5
+    # docker before 25 reads another index.
+    (legacy,) = json.loads(files["manifest.json"])
+    assert files[legacy["Config"]] == blob(manifest["config"])
+    assert [files[layer] for layer in legacy["Layers"]] == [packed]
+    assert legacy["RepoTags"] == [about["annotations"]["io.containerd.image.name"]]
+    assert len(files) == 6
 
 
 def test_what_a_container_starts_as(tmp_path: Path) -> None:
