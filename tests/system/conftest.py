@@ -2,8 +2,10 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from image import build
 from machines import ID, SMALL, aios, listed
 from sandbox import ROOT, Sandbox
 
@@ -37,3 +39,11 @@ def small(sandbox: Sandbox) -> Iterator[str]:
     for name in listed(sandbox):
         if name.startswith("small"):
             aios(sandbox, "remove", "--yes", name)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where build.zsh has put a tarball and an OCI archive."""
+    directory = tmp_path_factory.mktemp("images")
+    build(directory, "tarball", "oci")
+    return directory

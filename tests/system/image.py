@@ -1,9 +1,13 @@
 """Images that build.zsh has made, as the tests use them."""
 
+import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +35,36 @@ def digest(file: Path) -> str:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """Of a tarball, names beginning with /."""
+
+    members: dict[str, tarfile.TarInfo]
+    texts: dict[str, str]
+
+    @classmethod
+    def read(cls, tarball: Path, *texts: str) -> "Contents":
+        """With the text of those files that are named and there."""
+        held = cls({}, {})
+        # Once through: going back would be unpacking it again.
+        with tarfile.open(tarball, "r|gz") as tar:
+            for member in tar:
+                name = member.name.removeprefix(".")
+                held.members[name] = member
+                if name in texts and (file := tar.extractfile(member)):
+                    held.texts[name] = file.read().decode()
+        return held
+
+
+def archives(sources: str) -> set[tuple[str, str]]:
+    """Host and suite of each, of lines or of paragraphs."""
+    lines = re.findall(r"^deb https?://([^/]+)/\S* (\S+) main", sources, re.MULTILINE)
+    paragraphs = re.findall(
+        r"^URIs: https?://([^/]+)/.*\nSuites: (.+)\nComponents: main", sources, re.MULTILINE
+    )
+    return {*lines, *((host, suite) for host, suites in paragraphs for suite in suites.split())}
+
+
+@dataclass(frozen=True)
 class Booted:
     """An image in a machine of its own, on a host whose aios leaves it alone."""
 
@@ -42,13 +76,14 @@ class Booted:
         return str(done.stdout)
 
 
-def boot(sandbox: Sandbox, tarball: Path, name: str) -> Booted:
-    """`machinectl import-tar` and `systemctl start`, as people do it."""
-    inside = sandbox.state / "tree/var/tmp" / tarball.name
-    shutil.copy(tarball, inside)
+def boot(sandbox: Sandbox, file: Path, name: str) -> Booted:
+    """`machinectl import-tar` (or import-raw) and `systemctl start`, as people do it."""
+    verb = "import-raw" if file.suffix == ".raw" else "import-tar"
+    inside = sandbox.state / "tree/var/tmp" / file.name
+    subprocess.run(["cp", "--sparse=always", file, inside], check=True)
     units = [f"aios-attach@{name}.service", f"aios-exec@{name}.socket"]
     sandbox.run(["systemctl", "mask", "--now", *units])
-    sandbox.run(["machinectl", "import-tar", f"/var/tmp/{tarball.name}", name], timeout=300)
+    sandbox.run(["machinectl", verb, f"/var/tmp/{file.name}", name], timeout=300)
     inside.unlink()
     settings = sandbox.state / f"tree/etc/systemd/nspawn/{name}.nspawn"
     shutil.copy(ROOT / "cfg/nspawn/aios.nspawn", settings)
@@ -69,3 +104,22 @@ def remove(booted: Booted) -> None:
     sandbox.run(["machinectl", "remove", name], check=False, timeout=300)
     govern(booted)
     sandbox.run(["rm", "-f", f"/etc/systemd/nspawn/{name}.nspawn"])
+
+
+@contextlib.contextmanager
+def running(sandbox: Sandbox, file: Path, name: str) -> Iterator[Booted]:
+    try:
+        yield boot(sandbox, file, name)
+    finally:
+        remove(Booted(sandbox, name))
+
+
+@contextlib.contextmanager
+def loop_devices(sandbox: Sandbox) -> Iterator[None]:
+    """The sandbox may use them, and has no udev that would make their nodes."""
+    sandbox.sh("mknod /dev/loop-control c 10 237")
+    try:
+        sandbox.sh("for i in $(seq 0 63); do [ -e /dev/loop$i ] || mknod /dev/loop$i b 7 $i; done")
+        yield
+    finally:
+        sandbox.sh("rm -f /dev/loop*")

@@ -21,13 +21,16 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 class Person:
     """Types on a terminal of their own, on which a command runs in the sandbox; reads it."""
 
-    def __init__(self, sandbox: Sandbox, argv: Sequence[str], *, user: str = "me") -> None:
+    def __init__(
+        self, sandbox: Sandbox, argv: Sequence[str], *, user: str = "me", login: bool = True
+    ) -> None:
+        """Without login they are root, and may do what a unit of the sandbox may not."""
         # As aios-install.sh does: a login, on a terminal of its own inside, so that Ctrl-C is typed
         # there and not a signal to nsenter here.
         inside = ["systemd-run", "--quiet", "--collect", "--wait", "--pty", f"--uid={user}",
                   "--property=PAMName=login", "--property=WorkingDirectory=~",
                   "--setenv=TERM=xterm", "--setenv=LANG=C.UTF-8", "--", *argv]  # fmt: skip
-        command = sandbox._command(inside, user="root", machine="")
+        command = sandbox._command(inside if login else argv, user="root", machine="")
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             os.execvp(command[0], command)
