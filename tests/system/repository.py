@@ -14,9 +14,10 @@ MIRRORS = (
     "## Iceland\n#Server = https://iceland.example/$repo/os/$arch\n"
 )
 WHOLE = "base"
-# Made by whoever installs it; Debian's own.
+# Made by whoever installs it; Debian's own; what the build puts into its tree.
 LEFT_OUT = (
-    "var/lib/dpkg", "var/lib/apt", "var/cache", "etc/apt", "dev", "proc", "sys", "run", "tmp",
+    "usr/lib/aios", "var/lib/dpkg", "var/lib/apt", "var/cache", "etc/apt",
+    "dev", "proc", "sys", "run", "tmp",
 )  # fmt: skip
 NEEDS = ["pacman-package-manager", "arch-install-scripts", "libarchive-tools"]
 

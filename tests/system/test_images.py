@@ -22,7 +22,7 @@ from image import (
     digest,
     loop_devices,
     running,
-)  # fmt: skip
+)
 from person import PROMPT, Person
 from sandbox import Sandbox
 
@@ -32,8 +32,13 @@ OWN = re.compile(
     r"|^/(tmp|run|var/tmp)/|^/root/\.cache|\.deb$|\.pkg\.tar|^/usr/lib/aios/.*\.whl$|/site-packages/pip/"
     r"|99mmdebstrap|-old$|^/etc/((passwd|shadow|group|gshadow|subuid|subgid)-|\.pwd\.lock)$"
     r"|^/etc/(hostname|resolv\.conf|credstore.*)$|/random-seed$|/credential\.secret$"
-    r"|^/var/lib/aios/(?!manifest\.json$)|/dbus/machine-id$|ssh_host|pacman\.d/gnupg|\.key$|/private-keys|^/etc/ssl/private/"
+    r"|^/var/lib/aios/(?!manifest\.json$)|/dbus/machine-id$|ssh_host|pacman\.d/gnupg|\.key$"
+    r"|/private-keys|^/etc/ssl/private/"
 )
+# As apt has them: before 2.9, and since.
+SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources")
+EXAMPLES = tuple(f"/usr/share/doc/apt/examples/{Path(name).name}" for name in SOURCES)
+TEXTS = ("/etc/shadow", "/etc/passwd", *SOURCES, *EXAMPLES)
 
 
 def has_nothing_of_one_machine(held: Contents) -> None:
@@ -50,8 +55,11 @@ def has_nothing_of_one_machine(held: Contents) -> None:
     assert {member.uid for member in held.members.values()} <= known
 
 
-def names_the_distributions_archives(sources: str, example: str) -> None:
+def names_the_distributions_archives(held: Contents) -> None:
     """Not the builder's own mirror, and free software alone."""
+    sources, example = (
+        "".join(held.texts.get(name, "") for name in names) for names in (SOURCES, EXAMPLES)
+    )
     assert archives(sources) and archives(sources) == archives(example)
     assert "contrib" not in sources
 
@@ -69,10 +77,9 @@ def test_it_lies_there_with_its_checksum_and_nothing_else(built: Path) -> None:
 
 
 def test_nothing_in_it_is_one_machines_own(built: Path) -> None:
-    lists = ("/etc/apt/sources.list", "/usr/share/doc/apt/examples/sources.list")
-    held = Contents.read(built / TARBALL, "/etc/shadow", "/etc/passwd", *lists)
+    held = Contents.read(built / TARBALL, *TEXTS)
     has_nothing_of_one_machine(held)
-    names_the_distributions_archives(*(held.texts[name] for name in lists))
+    names_the_distributions_archives(held)
     # Python need not compile at each start, and what is edited there counts.
     compiled = [name for name in held.members if name.endswith(".pyc")]
     assert [name for name in compiled if name.startswith("/usr/lib/aios/aios/")]
@@ -175,17 +182,15 @@ def test_the_disk_boots(sandbox: Sandbox, disk: Path) -> None:
     with loop_devices(sandbox), running(sandbox, disk, "disk") as machine:
         boots_to_running(machine)
         assert machine.sh("aios exec -- id -un", user="ai") == "ai\n"
-        # It is the file: what is written there, root's alone on the host, is in it.
         assert machine.sh("findmnt --noheadings --output FSTYPE /") == "ext4\n"
 
 
 @pytest.mark.long
 def test_debian_13_too(sandbox: Sandbox, tmp_path: Path) -> None:
     build(tmp_path, "tarball", "--release", "trixie")
-    lists = ("/etc/apt/sources.list.d/debian.sources", "/usr/share/doc/apt/examples/debian.sources")
-    held = Contents.read(tmp_path / TARBALL, "/etc/shadow", "/etc/passwd", *lists)
+    held = Contents.read(tmp_path / TARBALL, *TEXTS)
     has_nothing_of_one_machine(held)
-    names_the_distributions_archives(*(held.texts[name] for name in lists))
+    names_the_distributions_archives(held)
     with running(sandbox, tmp_path / TARBALL, "trixie") as machine:
         boots_to_running(machine)
         assert machine.sh("aios exec -- id -un", user="ai") == "ai\n"
