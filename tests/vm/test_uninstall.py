@@ -4,18 +4,14 @@ compares the files.
 Last of all here: the other tests need aios.
 """
 
-from host import Contents, Host
+from host import Host
 
 
 def test_it_goes(host: Host) -> None:
     said = host.aios_install("--uninstall", "--purge", "--yes").stderr
     assert "aios: aios is uninstalled" in said
     # The distribution's package stays.
-    assert names(host.contents()) - names(host.before) <= {"polkitd"}
-
-
-def names(contents: Contents) -> set[str]:
-    return {line.partition(":")[0] for line in contents.accounts}
+    assert host.accounts() - host.before <= {"polkitd"}
 
 
 def test_nothing_runs(host: Host) -> None:
