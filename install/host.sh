@@ -105,7 +105,7 @@ _install_venv() {
     undo rm -rf "$new"
     rm -rf "$new"
     # systemd's own Python package is the distribution's.
-    system_python -m venv --system-site-packages "$new"
+    system_python -m venv --system-site-packages --without-pip "$new"
     install_wheels "$new" "$wheels"
     grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | xargs sed -i "s#$new#$LIB/venv#g"
     echo "$LIB" >"$new/lib/python$version/site-packages/aios.pth"

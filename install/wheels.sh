@@ -52,13 +52,26 @@ _download_wheels() {
         --requirement "$path/requirements.txt"
 }
 
-# install_wheels VENV WHEELS: no network, no index.
+# install_wheels VENV WHEELS: no network, no index. VENV needs no pip of its own: making that takes
+# longer than all else here.
 install_wheels() {
-    local log
+    local venv=$1 wheels=$2 log pip
+    local -a run
+    pip=$AIOS_CACHE/pip-$(python_version /)
     log=$(mktemp --tmpdir aios-pip.XXXXXX)
+    [ ! -w "$AIOS_CACHE" ] || cached "$pip" _make_pip
+    if [ -d "$pip" ]; then
+        run=("$pip/bin/python" -m pip --python "$venv/bin/python")
+    else
+        # The cache is another machine's, which has another Python.
+        quietly "$log" "$venv/bin/python" -m ensurepip
+        run=("$venv/bin/python" -m pip)
+    fi
     # PIP_CONFIG_FILE: a user's own index or find-links must not be asked, or waited for, here.
     PIP_CONFIG_FILE=/dev/null quietly "$log" env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL \
-        "$1/bin/python" -m pip install --quiet --no-index --find-links "$2" --upgrade \
-        --requirement "$2/requirements.txt"
+        "${run[@]}" install --quiet --no-compile --no-index --find-links "$wheels" --upgrade \
+        --requirement "$wheels/requirements.txt"
+    # On all processors, where pip has one. What is for another Python only does not compile.
+    system_python -m compileall -q -q -j 0 "$venv/lib" || true
     rm -f "$log"
 }

@@ -54,12 +54,14 @@ UNIT
 }
 
 _pack_cache() {
-    local tree=$1 file=$2 stage
+    local tree=$1 wheels=$2 file=$3 stage
     stage=$(mktemp -d --tmpdir="$AIOS_CACHE" pack.XXXXXX)
     mkdir -p "$stage/cache/trees"
     # Links, not copies: mkfs reads each file once.
     cp -al "$tree" "$stage/cache/trees/"
-    cp -al "$AIOS_CACHE"/wheels-* "$stage/cache/"
+    cp -al "$wheels" "$stage/cache/"
+    # Of use where the machine has this one's Python.
+    cp -al "$AIOS_CACHE/pip-$(python_version /)" "$stage/cache/"
     mkfs.ext4 -q -L cache -d "$stage" "$file" 2G
     rm -rf "$stage"
 }
@@ -82,8 +84,10 @@ checkout)
 cache)
     fetch_tree machine "$release"
     tree=$(tree_path machine "$release")
-    fetch_wheels "$(python_version "$tree")"
-    _pack_cache "$tree" "$3"
+    version=$(python_version "$tree")
+    fetch_wheels "$version"
+    cached "$AIOS_CACHE/pip-$(python_version /)" _make_pip
+    _pack_cache "$tree" "$(wheels_path "$version")" "$3"
     ;;
 tree)
     _build_debian "$3.log" "$release" "$3" apt
