@@ -157,7 +157,8 @@ def test_probes_are_left_out(db: sqlite3.Connection) -> None:
 
 def test_text_machine_session_and_pages(db: sqlite3.Connection) -> None:
     first = done("echo 100%_A", db=db, session="S1")
-    second = done("echo x", db=db, machine="aios-dev", session="S2")
+    second = done("echo x", db=db, machine="aios-dev", session="S2",
+                  started_at="2026-03-01T10:00:01+00:00")  # fmt: skip
     assert ids(db, text="0%_a") == [first]
     assert ids(db, text="0_") == []
     assert ids(db, machine="aios-dev") == ids(db, session="S2") == [second]
