@@ -34,7 +34,7 @@ def pending(host: Host) -> list[dict[str, str]]:
 def test_the_clock_is_set_back_a_day(host: Host) -> None:
     before = "aios exec -m .host -- echo before"
     assert host.run(before).stdout == "before\n"
-    host.run(f'systemd-run --unit=waiting sh -c "{WAIT}"')
+    host.run(f'systemd-run --collect --unit=waiting sh -c "{WAIT}"')
     while not pending(host):
         pass  # each call takes its time
     host.run("date -s '1 day ago'")
