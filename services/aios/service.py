@@ -30,7 +30,7 @@ from aios.varlink import VarlinkServer
 
 IDLE_SECONDS = 30.0
 REFUSING_SECONDS = 1.0
-"""As IDLE_SECONDS, for a service that could not begin: what is mended should count soon."""
+"""How long a service that could not begin refuses, whoever asks on: what is mended counts then."""
 BUS_GONE = 75
 """Exit status of a service whose bus was stopped under it (EX_TEMPFAIL); exec, which has pipes in
 systemd's store, is started again then (RestartForceExitStatus=)."""
@@ -141,7 +141,7 @@ class Service:
             log.exception("the service cannot begin")
             refusal = fault(error)
         log.critical(f"the service cannot begin: {refusal.message}")
-        self._idle_seconds = REFUSING_SECONDS
+        asyncio.get_running_loop().call_later(REFUSING_SECONDS, self._idle.set)
         return [], refusal
 
     def run(self, setup: Callable[[], Awaitable[list[Interface]]]) -> int:
