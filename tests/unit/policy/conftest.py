@@ -17,9 +17,11 @@ STUBS = (
     "ls", "cat", "grep", "wc", "date", "a", "b", "DENIED", "rm", "mkfs", "mkfs.ext4", "dd", "sh",
     "bash", "env", "sudo", "xargs", "find", "nice", "nohup", "timeout", "touch", "git",
 )  # fmt: skip
-# Counted words: nothing that a line says can be taken for the end of a call.
+# Counted words: nothing that a line says can be taken for the end of a call. bash writes at each
+# line end, and others that run at the same time would write in between: one write has none.
+LINE_END = "\x01"
 STUB = """#!/lib/bash
-printf '%s\\0' "$LINE_ID" "$#" "${0##*/}" "$@" >&9
+printf '%s\\0' "$LINE_ID" "$#" "${0##*/}" "${@//$'\\n'/$'\\x01'}" >&9
 """
 # Standard input stays silent: reading it is a way to wait. A line has a second, and so has what it
 # leaves in the background; all of it is done when nothing but process 1, which this is, is left.
@@ -97,7 +99,7 @@ class Jail:
                 "no jail to run bash in (this needs root, or user namespaces for everybody): "
                 f"status {process.returncode}, {done!r} of {len(lines)} lines: {said}"
             )
-        return _calls(self.seen.read_text().split("\0")[:-1])
+        return _calls(self.seen.read_text().replace(LINE_END, "\n").split("\0")[:-1])
 
 
 def _calls(words: Iterable[str]) -> Calls:
