@@ -49,8 +49,8 @@ asyncio.run(main(sys.argv[1]))
         ("trap '' INT; trap 'echo term; exit 6' TERM; echo ready; while :; do sleep 0.1; done",
          None, "term\n", 2),
         ("trap '' INT TERM; echo ready; while :; do sleep 4723; done", 9, "", 4),
-        ("setsid sh -c 'trap \"\" INT TERM; sleep 4724 & sleep 4725' & "
-         "(setsid sleep 4726 &); echo ready; sleep 4727", 2, "", 2),
+        ("(setsid sleep 4726 &); setsid sh -c "
+         "'trap \"\" INT TERM; sleep 4724 & echo ready; sleep 4725' & sleep 4727", 2, "", 2),
     ],
 )  # fmt: skip
 def test_cancel(sandbox: Sandbox, command: str, signal: int | None, said: str, low: float) -> None:
