@@ -10,7 +10,7 @@ from image import ROOT
 OS_RELEASE = 'NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\nBUILD_ID=rolling\n'
 # As Arch's package has it: all of it in comments.
 MIRRORS = (
-    "## Worldwide\n#Server = https://mirror.example/$repo/os/$arch\n\n"
+    "## Worldwide\n#Server = https://worldwide.example/$repo/os/$arch\n\n"
     "## Iceland\n#Server = https://iceland.example/$repo/os/$arch\n"
 )
 WHOLE = "base"

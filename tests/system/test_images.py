@@ -214,7 +214,7 @@ def test_arch_is_built_with_pacstrap(sandbox: Sandbox, built: Path, tmp_path: Pa
     held = Contents.read(out / TARBALL, "/etc/shadow", "/etc/passwd", mirrors)
     has_nothing_of_one_machine(held)
     named = re.findall(r"^Server = https://([^/]+)/", held.texts[mirrors], re.MULTILINE)
-    assert named == ["mirror.example"]
+    assert named == ["worldwide.example"]
     assert "/var/lib/pacman/local/systemd-1-1/desc" in held.members
     with running(sandbox, out / TARBALL, "arch") as machine:
         assert machine.sh(". /etc/os-release; echo $ID $ID_LIKE").split() == ["aios", "arch"]
