@@ -11,6 +11,7 @@ import select
 import struct
 import termios
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from aios.journal import log
 PIPE_SIZE = 1024 * 1024
 MUCH = 1024 * 1024
 """Bytes of a stream after which a thread of its own moves it."""
+BREATH_SECONDS = 0.0002
+"""What a writer of small pieces is given before the next move: they would be as many moves, each of
+which wakes up two processes."""
 LAZY_SECONDS = 0.02
 """How long the first output stays in its pipe. Most commands are over by then, and need no file."""
 
@@ -53,12 +57,13 @@ def abandoned(pipe: int) -> bool:
     return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
 
 
-def widen(pipe: int) -> None:
-    """Fewer, larger moves; where the system grants no more, it stays as it is."""
+def widen(pipe: int) -> int:
+    """Fewer, larger moves; where the system grants no more, it stays as it is. Its size, bytes."""
     try:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
     except OSError as error:
         log.debug("pipe stays small", reason=str(error))
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
 
 
 @dataclass(frozen=True)
@@ -299,8 +304,7 @@ class Mover(threading.Thread):
         self._moving = threading.Lock()
         """Held while bytes are in neither count."""
         self._over = False
-        for end in (pipe, reader):
-            widen(end)
+        self._little = min(widen(end) for end in (pipe, reader)) // 4
 
     def total(self) -> int:
         """Bytes moved, and those in the pipe until they are."""
@@ -330,7 +334,9 @@ class Mover(threading.Thread):
             with self._moving:
                 moved = os.splice(self._pipe, self._reader, PIPE_SIZE, flags=os.SPLICE_F_NONBLOCK)
                 self._moved += moved
-                return moved > 0
+            if 0 < moved < self._little:
+                time.sleep(BREATH_SECONDS)
+            return moved > 0
         except BlockingIOError:
             full = waiting(self._pipe) > 0
         except BrokenPipeError:
