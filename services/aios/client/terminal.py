@@ -140,6 +140,8 @@ class Terminal:
         self._settle()
         if self._midline is not None:
             self._midline.write("\n")
+            # Who reads line by line waits for it; and the next line may be on the other stream.
+            self._midline.flush()
             self._midline = None
 
     def stream(self, text: str, *, aside: bool = False) -> None:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from aios.client.card import fields, folded
-from aios.client.terminal import NO_KEY, harmless, read_key, seconds, settled
+from aios.client.terminal import NO_KEY, Terminal, harmless, read_key, seconds, settled
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,22 @@ def test_harmless(text: str, shown: str) -> None:
 )
 def test_settled(text: str, shown: str) -> None:
     assert settled(text) == shown
+
+
+def test_both_streams_in_one_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    # Buffered, as they are where they are no terminal.
+    with os.fdopen(os.dup(writer), "w") as out, os.fdopen(writer, "w") as err:
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stderr", err)
+        terminal = Terminal()
+        terminal.piece("the answer", "")
+        terminal.fresh_line()
+        assert os.read(reader, 100) == b"the answer\n"
+        terminal.piece("another", "")
+        terminal.note("about it")
+        assert os.read(reader, 100) == b"another\nabout it\n"
+    os.close(reader)
 
 
 def test_a_command_cannot_draw_a_card() -> None:
