@@ -15,7 +15,7 @@ MAX_DEPTH = 32
 
 _PLAIN = re.compile(r"[^\s|&;()<>$`\"'\\{},*?\[~]+")
 _DOUBLE_PLAIN = re.compile(r'[^"$`\\]+')
-_PARAMETER_PLAIN = re.compile(r"[^}\"'$`\\]+")
+_PARAMETER_PLAIN = re.compile(r"[^}\"'$`\\<>]+")
 _BODY_PLAIN = re.compile(r"[^$`\\]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _BRACED = re.compile(r"\{#?([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])\}")
@@ -294,8 +294,13 @@ class Lexer:
                 self._escape()
             elif char == "`":
                 self._backquote(quoted=quoted)
-            else:
+            elif char == "$":
                 self.dollar(quoted=quoted)
+            elif text.startswith("(", self.pos + 1):
+                # Run or not, by the operator, by quotes and by bash's version.
+                raise Unclear("a process substitution in an expansion")
+            else:
+                self.pos += 1
 
     def _backquote(self, *, quoted: bool) -> str:
         text, index = self.text, self.pos + 1

@@ -33,6 +33,7 @@ def words(text: str) -> list[list[str]]:
         ("a `b \\`c\\``", [["c"], ["b", SPLIT], ["a", SPLIT]]),
         ("a <(b) >(c)", [["b"], ["c"], ["a", "/dev/fd/63", "/dev/fd/63"]]),
         ("a ${x:-$(b)}", [["b"], ["a", SPLIT]]),
+        ("a ${x:-<b>} \"${x/<b/>}\" ${x:-'<(b)'}", [["a", SPLIT, ANY, SPLIT]]),
         ("a $((1 + (2*3)))", [["a", ANY]]),
         ("if a; then b; elif c; then d; else e; fi", [["a"], ["b"], ["c"], ["d"], ["e"]]),
         ("while a; do b; done; until c; do d; done", [["a"], ["b"], ["c"], ["d"]]),
@@ -71,6 +72,7 @@ def test_functions_have_a_shape() -> None:
         "a | | b", "a ;; b", "& a", "a <", "a <<E\nx", "a $[1]", "a=(b)", "a[1]=b", "a\\", "a\x00b",
         "a\u200bb", "a\u00a0b", "a\rb", "a &\\\n& b", "$\\\n(a)", "a" * 70000, "$(" * 99 + ")" * 99,
         "i\\\nf a; then b; fi", "a [b'c']", "a {b,{c", "\ue000",
+        "a ${x:-<(b)}", "a ${x#>(b)}", 'a "${x:-<(b)}"', 'a "${x/<(b)/c}"',
     ],
 )  # fmt: skip
 def test_refused(text: str) -> None:
