@@ -9,11 +9,19 @@ import re
 
 from aios.policy.words import SPLIT, is_dynamic
 
-_ADDRESS = r"(?:\d+(?:~\d+)?|\$|/(?:[^/\\\n;{}]|\\[^\n])*/I?)"
+
+def _bracket(end: str) -> str:
+    """A bracket expression of a regular expression that `end` ends. It holds no `end`: whether one
+    in it counts differs (for sed since 4.9 it does not, nor for gawk, but for others it does)."""
+    return rf"\[\^?(?:(?!{end})[^\]\[\\\n]|\[(?!{end}):[a-z]+:\]|\\[^\]\[\n])+\]"
+
+
+_ADDRESS = rf"(?:\d+(?:~\d+)?|\$|/(?:[^/\\\n;{{}}\[]|\\[^\n]|{_bracket('[/;{}]')})*/I?)"
 _SED_COMMAND = (
     rf"(?:{_ADDRESS}(?:,[+~]?{_ADDRESS})?)?[ ]?!?[ ]?"
     r"(?:[pdqPDNnGgHhx=]"
-    r"|s([/|,#@:!])(?:(?!\1)[^\\\n]|\\[^\n])*\1(?:(?!\1)[^\\\n]|\\[^\n])*\1[gpIi0-9]*"
+    rf"|s([/|,#@:!])(?:(?!\1)[^\\\n\[]|\\[^\n]|{_bracket(chr(92) + '1')})*\1"
+    r"(?:(?!\1)[^\\\n]|\\[^\n])*\1[gpIi0-9]*"
     r"|y/(?:[^/\\\n]|\\[^\n])*/(?:[^/\\\n]|\\[^\n])*/)?"
 )
 _SED = re.compile(_SED_COMMAND)
@@ -23,10 +31,10 @@ _SED_END = re.compile(r"[ \t]*(?:;[ \t]*|\n[ \t]*|$)")
 _AWK = re.compile(
     r"(?P<space>[ \t]+|[\n;,]|#[^\n]*)"
     r"|(?P<string>\"(?:[^\"\\\n]|\\[^\n])*\")"
-    r"|(?P<regex>/(?:[^/\\\n\[]|\\[^\n]|\[\^?\]?[^\]\n]*\])+/)"
+    rf"|(?P<regex>/(?:[^/\\\n\[\]]|\\[^\n]|{_bracket('/')})+/)"
     r"|(?P<number>\d+(?:\.\d*)?|\.\d+)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<call>\()?"
-    r"|(?P<operator>&&|\|\||[=!<>]=|!~|\+\+|--|[-+*/%^]=?|[$!~?:<>=(){}\[\]])"
+    r"|(?P<operator>&&|\|\||[=!<>]=|!~|\+\+|--|[-+*%^]=?|[$!~?:<>=(){}\[\]])"
 )
 _AWK_CALLS = frozenset(
     ("length", "substr", "index", "split", "sub", "gsub", "gensub", "match", "tolower", "toupper",
@@ -36,14 +44,15 @@ _AWK_CALLS = frozenset(
 )  # fmt: skip
 _AWK_REFUSED = frozenset(
     ("system", "getline", "close", "fflush", "ARGV", "ARGC", "ENVIRON", "PROCINFO", "SYMTAB",
-     "FUNCTAB", "function", "func", "nextfile", "load", "include")
+     "FUNCTAB", "function", "func", "nextfile", "load", "include", "switch", "case", "default",
+     "BEGINFILE", "ENDFILE")
 )  # fmt: skip
 _AWK_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 # A division and a regular expression look alike: after these it is the one or the other, and
 # where it could be both the program is not taken.
 _AWK_KEYWORDS = frozenset(
     ("print", "printf", "if", "else", "for", "while", "do", "in", "return", "delete", "exit",
-     "next", "BEGIN", "END")
+     "next", "length", "BEGIN", "END")
 )  # fmt: skip
 _BEFORE_REGEX = frozenset(("", "(", "{", "}", "!", "~", "!~", "&&", "||"))
 _DIVISION = re.compile(r"(?P<operator>/=?)")
@@ -68,10 +77,10 @@ def only_filters_awk(program: str) -> bool:
     if is_dynamic(program):
         return False
     at = braces = 0
-    before = ""  # what stands before: "" where an expression begins, "x" after a value
+    before = ""  # what stands before: "" where an expression begins, "x" where / divides
     while at < len(program):
         token = _AWK.match(program, at)
-        if token is not None and program[at] == "/":
+        if program[at] == "/":
             if before == "x":
                 token = _DIVISION.match(program, at)
             elif before not in _BEFORE_REGEX:
@@ -93,7 +102,7 @@ def only_filters_awk(program: str) -> bool:
                 return False  # print > file
             before = "x" if operator == "]" else operator
         else:
-            before = "x"
+            before = "x" if groups.get("number") else "text"
     return braces == 0
 
 
