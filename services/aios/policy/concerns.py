@@ -33,7 +33,8 @@ from aios.policy.words import (
     show,
 )
 
-_DESCRIPTOR = re.compile(r"\d+-?|-")
+# No 1-, which moves one: `>&"1-"` is a file of that name, and quotes are gone here.
+_DESCRIPTOR = re.compile(r"[0-9]+|-")
 _FREE_TARGETS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/fd/63"))
 _NETWORK = re.compile(r"/dev/(?:tcp|udp)(?:/|$)")
 _HARMLESS_VARIABLE = re.compile(
@@ -131,7 +132,7 @@ class Judge:
     def onto_device(self, part: Part, tool: Tool | None, directories: Sequence[str]) -> str:
         """The block device that the part writes onto, or ""."""
         for op, target, _ in part.redirects:
-            if not op.startswith("<") and self.devices.may_be(target, directories):
+            if (op == "<>" or op[0] != "<") and self.devices.may_be(target, directories):
                 return target
         onto = tool.mode(part.words).onto if tool is not None else ()
         if onto:
