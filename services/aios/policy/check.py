@@ -184,7 +184,11 @@ class Check:
             decision, origin, reason = rule.decision, str(rule), rule.reason
         if decision < Decision.REQUIRE_APPROVAL:
             literal = rule.matcher.literal if rule and isinstance(rule.matcher, Mild) else ()
-            named = rule is not None and isinstance(rule.matcher, Mild) and rule.matcher.names_verb
+            named = (
+                rule is not None
+                and isinstance(rule.matcher, Mild)
+                and rule.matcher.names_verb(part.words)
+            )
             concerns = policy.judge.concerns(part, facts.tool, directories, verb_named=named)
             for concern in concerns:
                 if concern.decision > decision and concern.about not in literal:

@@ -52,7 +52,7 @@ def is_line(pattern: str) -> bool:
 class Mild:
     """auto_allow and notify: the pattern's words are the command's first words."""
 
-    __slots__ = ("_globs", "exact", "literal", "names_verb", "words")
+    __slots__ = ("_globs", "_verb", "exact", "literal", "words")
 
     def __init__(self, pattern: str) -> None:
         self.words, self.exact = split(pattern)
@@ -64,12 +64,16 @@ class Mild:
         self.literal = frozenset(
             index for index, word in enumerate(self.words) if index and not has_glob(word)
         )
-
-        self.names_verb = len(self.words) > 1 and literal_prefix(self.words[1])[:1].isalpha()
+        self._verb = literal_prefix(self.words[1]) if len(self.words) > 1 else ""
 
     @property
     def name(self) -> str:
         return self.words[0]
+
+    def names_verb(self, words: list[str]) -> bool:
+        """Whether the pattern names the subcommand: `git diff*` that of git diff, not of git
+        difftool."""
+        return self._verb[:1].isalpha() and words[1] == self._verb
 
     def matches(self, words: list[str]) -> bool:
         if len(words) < len(self.words) or (self.exact and len(words) != len(self.words)):
