@@ -118,26 +118,39 @@ class Check:
         if device:
             reason = "it writes onto a block device"
             return PartVerdict(part.show(), Decision.DENY, "built-in: block device", reason)
-        best: Rule | None = None
-        if part.words:
-            for indexes in self._indexes:
-                index = indexes.deny if part.possible else indexes.strict
-                for rule in index.rules if is_dynamic(facts.name) else index.of(facts, facts.name):
-                    if (best is None or rule.decision > best.decision) and self._applies(
-                        rule, facts
-                    ):
-                        best = rule
+        best, maybe = self._strict_rules(part, facts)
         if best is not None:
             return PartVerdict(part.show(), best.decision, str(best), best.reason)
         if part.possible or not part.counts:
             return None
-        return self._mildly(part, facts, directories)
+        found = self._mildly(part, facts, directories)
+        if maybe is not None and found.decision < Decision.REQUIRE_APPROVAL:
+            reason = f"a word that is not known before it runs may be what this is about: {maybe}"
+            strict = Decision.REQUIRE_APPROVAL
+            return PartVerdict(part.show(), strict, "built-in: unclear", reason)
+        return found
 
-    def _applies(self, rule: Rule, facts: Facts) -> bool:
+    def _strict_rules(self, part: Part, facts: Facts) -> tuple[Rule | None, Rule | None]:
+        """The strictest that matches, and one that may."""
+        best: Rule | None = None
+        maybe: Rule | None = None
+        if part.words:
+            for indexes in self._indexes:
+                index = indexes.deny if part.possible else indexes.strict
+                for rule in index.rules if is_dynamic(facts.name) else index.of(facts, facts.name):
+                    if best is None or rule.decision > best.decision:
+                        applies = self._applies(rule, facts)
+                        if applies:
+                            best = rule
+                        elif applies is None:
+                            maybe = rule
+        return best, maybe
+
+    def _applies(self, rule: Rule, facts: Facts) -> bool | None:
         matcher = rule.matcher
-        return (
-            isinstance(matcher, Strict) and self._is_for_us(rule) and matcher.matches(facts)
-        )
+        if isinstance(matcher, Strict) and self._is_for_us(rule):
+            return matcher.matches(facts)
+        return False
 
     def _is_for_us(self, rule: Rule) -> bool:
         return rule.applies(
@@ -172,7 +185,7 @@ class Check:
                 return replace(mine, decision=self.policy.user_floor)
         return mine
 
-    def _mildly(self, part: Part, facts: Facts, directories: Sequence[str]) -> PartVerdict | None:
+    def _mildly(self, part: Part, facts: Facts, directories: Sequence[str]) -> PartVerdict:
         policy = self.policy
         decision, origin, reason = self.default, self.default_origin, _NO_RULE
         rule: Rule | None = None

@@ -252,8 +252,9 @@ class Strict:
         words, exact = split(pattern)
         return cls(words, exact=exact)
 
-    def matches(self, facts: Facts) -> bool:
-        free = 0
+    def matches(self, facts: Facts) -> bool | None:
+        """None: only words that are wholly unknown are in the way."""
+        free = maybe = 0
         known = len(self.redirects)
         if self.redirects and not self._redirects_match(facts.part):
             return False
@@ -265,7 +266,7 @@ class Strict:
                 if not may_match(name, self.name):
                     return False
                 if not name.strip(ANY + SPLIT + STAR + ONE + HOME):
-                    free += 1
+                    maybe += 1
             elif name != self.name and not (
                 has_glob(self.name) and glob(self.name).fullmatch(name)
             ):
@@ -275,7 +276,7 @@ class Strict:
             if state is False:
                 return False
             if state is None:
-                free += 1
+                maybe += 1
             else:
                 known += 1
         if self.operands:
@@ -291,7 +292,9 @@ class Strict:
             return False
         # What is wholly unknown may be anything: it fills a gap in a command that is
         # recognised by something else, and makes nothing of itself.
-        return free == 0 or known >= (2 if is_dynamic(facts.name) else 1)
+        if free + maybe == 0 or known >= (2 if is_dynamic(facts.name) else 1):
+            return True
+        return False if maybe else None
 
     def _operands_match(
         self, operands: Sequence[tuple[str, list[str]]], verbs: int, *, free: bool

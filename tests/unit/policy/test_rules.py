@@ -78,6 +78,22 @@ def test_strict_patterns_are_generous(tmp_path: Path) -> None:
         assert decision(found, command) is not Decision.DENY, command
 
 
+def test_an_unknown_word_may_be_what_a_strict_rule_is_about(tmp_path: Path) -> None:
+    found = policy(
+        tmp_path,
+        """[permissions]
+        auto_allow = ["ls", "cat", "frob"]
+        require_approval = ["ls /srv/x/*", "frob --hard*"]
+        deny = ["frob /dev/*", "ls -R /srv"]
+        """,
+    )
+    for command in ('for f in /srv/x/y; do ls "$f"; done', "ls -l $X", 'frob "$X"'):
+        assert decision(found, command) is Decision.REQUIRE_APPROVAL, command
+    for command in ("ls -l /srv", "frob x", "ls *"):
+        assert decision(found, command) is Decision.AUTO_ALLOW, command
+    assert decision(found, 'ls -R "$X"') is Decision.DENY
+
+
 def test_mild_patterns_are_literal(tmp_path: Path) -> None:
     found = policy(tmp_path, '[permissions]\nauto_allow = ["git status*", "foo -x *", "sort -o *"]')
     assert decision(found, "git status -s") is Decision.AUTO_ALLOW
