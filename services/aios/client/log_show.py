@@ -23,7 +23,7 @@ _ABOUT = (
     ("SIGNAL", "signal"), ("ENDED", "ended by"), ("DURATION_USEC", "took"), ("CPU_USEC", "CPU"),
     ("MEMORY_PEAK", "memory"), ("IO_READ_BYTES", "read"), ("IO_WRITE_BYTES", "written"),
     ("BYTES_OUT", "printed"), ("INVOCATION", "invocation"), ("FILES", "put back"),
-    ("UNITS", "restarted"), ("FAILED", "did not come up"),
+    ("LEFT", "not put back"), ("UNITS", "restarted"), ("FAILED", "did not come up"),
 )  # fmt: skip
 
 

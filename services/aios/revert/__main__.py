@@ -14,11 +14,12 @@ from typing import Any
 
 from systemd import journal
 
+from aios import durable
 from aios.audit_ids import MessageId
 from aios.ids import is_id
 from aios.redact import redact
 from aios.revert import BOOT, JOB
-from aios.revert.saved import restore
+from aios.revert.saved import Restored, restore
 from aios.text import visible
 
 STATE = Path("/var/lib/aios/exec/.host/guard")
@@ -29,20 +30,34 @@ SECONDS = 90
 def revert(directory: Path, *, boot: bool = False) -> int:
     """`directory` is this process's alone."""
     job: dict[str, Any] = json.loads((directory / JOB).read_text())
-    changed = restore(directory)
-    # At boot they start with the files that are there now.
+    restored = restore(directory)
+    for why in restored.left:
+        print(f"could not be put back: {why}", file=sys.stderr)
+    failed: list[str] = []
+    if restored.changed or not job.get("told"):
+        failed = _told(job, restored, boot=boot)
+    if restored.left:
+        # It stays, and systemd has us try again; the units are not restarted for nothing then.
+        durable.write(directory / JOB, json.dumps({**job, "told": True}))
+        return 1
+    shutil.rmtree(directory)
+    return 1 if failed else 0
+
+
+def _told(job: dict[str, Any], restored: Restored, *, boot: bool) -> list[str]:
+    """In the journal, when the units run with the files that are there now; those that do not."""
+    # At boot they start with them.
     failed = [] if boot else [unit for unit in job["units"] if not _restart(unit)]
     command = redact(job["command"])
     journal.send(
         f"Put back on the host, nobody confirmed it: {visible(command)}",
         MESSAGE_ID=str(MessageId.REVERTED), PRIORITY=journal.LOG_WARNING, AIOS_ID=job["id"],
         AIOS_EVENT="reverted", AIOS_COMMAND=command, AIOS_MACHINE=".host",
-        AIOS_UID=str(job["uid"]), AIOS_USER=job["user"], AIOS_FILES="\n".join(changed),
-        AIOS_UNITS=" ".join(job["units"]), AIOS_FAILED=" ".join(failed),
-        SYSLOG_IDENTIFIER="aios-revert",
+        AIOS_UID=str(job["uid"]), AIOS_USER=job["user"], AIOS_FILES="\n".join(restored.changed),
+        AIOS_LEFT="\n".join(restored.left), AIOS_UNITS=" ".join(job["units"]),
+        AIOS_FAILED=" ".join(failed), SYSLOG_IDENTIFIER="aios-revert",
     )  # fmt: skip
-    shutil.rmtree(directory)
-    return 1 if failed else 0
+    return failed
 
 
 def _restart(unit: str) -> bool:

@@ -40,6 +40,14 @@ class Entry:
     target: str = ""
 
 
+@dataclass(frozen=True)
+class Restored:
+    """changed: the paths that were put back. left: those that could not be, and why."""
+
+    changed: list[str]
+    left: list[str]
+
+
 def look(path: Path) -> Entry:
     """The entry, without its content."""
     try:
@@ -95,33 +103,39 @@ def save(paths: Sequence[Path], directory: Path) -> None:
                 _require_safe(each)
             if entry.kind == "file":
                 entry = Entry(**{**asdict(entry), "content": len(entries)})
-                data = each.read_bytes()
-                size += len(data)
-                _write(directory / "content" / str(entry.content), data)
-            entries.append(entry)
-            if size > MAX_BYTES or len(entries) > MAX_ENTRIES:
+                # Before it is read: a large one has no place in exec's memory.
+                size += each.stat().st_size
+            if size > MAX_BYTES or len(entries) >= MAX_ENTRIES:
                 raise TooMuch(f"{path} and the others are too large to be saved")
+            if entry.kind == "file":
+                _write(directory / "content" / str(entry.content), each.read_bytes())
+            entries.append(entry)
     _write(directory / FILE, json.dumps([asdict(entry) for entry in entries]).encode())
     for each in (directory / "content", directory):
         _synchronize(each)
 
 
-def restore(directory: Path) -> list[str]:
-    """What was put back: paths. Each file is whole, in the old or in the new state, at any moment;
-    again after a kill it goes on. Raises OSError."""
+def restore(directory: Path) -> Restored:
+    """Each file is whole, in the old or in the new state, at any moment; again after a kill it goes
+    on. One that cannot be put back keeps none of the others. Raises OSError where it is not known
+    what was saved."""
     entries = [Entry(**each) for each in json.loads((directory / FILE).read_text())]
     known = {entry.path for entry in entries}
     changed: list[str] = []
+    left: list[str] = []
     for entry in entries:
         path = Path(entry.path)
-        if _put_back(entry, path, directory):
-            changed.append(entry.path)
-        if entry.kind == "directory":
-            for inner in sorted(path.iterdir()):
-                if str(inner) not in known:
-                    _remove(inner)
-                    changed.append(str(inner))
-    return changed
+        try:
+            if _put_back(entry, path, directory):
+                changed.append(entry.path)
+            if entry.kind == "directory":
+                for inner in sorted(path.iterdir()):
+                    if str(inner) not in known:
+                        _remove(inner)
+                        changed.append(str(inner))
+        except OSError as error:
+            left.append(f"{path}: {error.strerror}")
+    return Restored(changed, left)
 
 
 def _put_back(entry: Entry, path: Path, directory: Path) -> bool:
@@ -131,6 +145,7 @@ def _put_back(entry: Entry, path: Path, directory: Path) -> bool:
     if entry.kind == "absent":
         _remove(path)
         return True
+    _make(path.parent)
     same = Entry(**{**asdict(entry), "content": 0}) == there
     if entry.kind == "file":
         data = (directory / "content" / str(entry.content)).read_bytes()
@@ -157,6 +172,15 @@ def _put_back(entry: Entry, path: Path, directory: Path) -> bool:
     if entry.kind == "directory":
         path.chmod(entry.mode)
     return True
+
+
+def _make(directory: Path) -> None:
+    """The command may have taken what something was in as well."""
+    if not directory.exists():
+        _make(directory.parent)
+        directory.mkdir()
+        # Whatever our umask is: those who read what comes into it are not root alone.
+        directory.chmod(0o755)
 
 
 def _remove(path: Path) -> None:

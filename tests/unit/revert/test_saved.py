@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from aios.revert import saved
-from aios.revert.saved import TooMuch, Unsafe, restore, save
+from aios.revert.saved import Restored, TooMuch, Unsafe, restore, save
+
+NOTHING = Restored([], [])
 
 
 def tree(root: Path) -> dict[str, tuple[str, int, str]]:
@@ -50,13 +52,13 @@ def test_everything_is_as_it_was(etc: Path, tmp_path: Path) -> None:
     (etc / "hosts").unlink()
     (etc / "hosts").mkdir()
     (etc / "nowhere").write_text("made")
-    assert set(restore(tmp_path / "saved")) == {
+    assert set(restore(tmp_path / "saved").changed) == {
         str(etc / each)
         for each in ("ssh/sshd_config", "ssh/conf.d", "ssh/conf.d/a", "ssh/conf.d/b",
                      "ssh/conf.d/new", "ssh/link", "hosts", "nowhere")
     }  # fmt: skip
     assert tree(etc) == before
-    assert restore(tmp_path / "saved") == []
+    assert restore(tmp_path / "saved") == NOTHING
 
 
 def test_a_whole_directory_comes_back(etc: Path, tmp_path: Path) -> None:
@@ -71,21 +73,53 @@ def test_a_whole_directory_comes_back(etc: Path, tmp_path: Path) -> None:
 def test_what_is_as_it_was_is_not_touched(etc: Path, tmp_path: Path) -> None:
     save([etc / "ssh"], tmp_path / "saved")
     inode = (etc / "ssh/sshd_config").stat().st_ino
-    assert restore(tmp_path / "saved") == []
+    assert restore(tmp_path / "saved") == NOTHING
     assert (etc / "ssh/sshd_config").stat().st_ino == inode
 
 
 def test_nothing_follows_a_link_out(etc: Path, tmp_path: Path) -> None:
     (etc / "ssh/out").symlink_to(tmp_path)
     save([etc / "ssh"], tmp_path / "saved")
-    assert restore(tmp_path / "saved") == []
+    assert restore(tmp_path / "saved") == NOTHING
 
 
 def test_a_pipe_is_left_alone(etc: Path, tmp_path: Path) -> None:
     os.mkfifo(etc / "ssh/pipe")
     save([etc / "ssh"], tmp_path / "saved")
-    assert restore(tmp_path / "saved") == []
+    assert restore(tmp_path / "saved") == NOTHING
     assert stat.S_ISFIFO((etc / "ssh/pipe").stat().st_mode)
+
+
+def test_the_way_to_it_is_gone(etc: Path, tmp_path: Path) -> None:
+    before = tree(etc)
+    save([etc / "ssh/conf.d/a", etc / "hosts"], tmp_path / "saved")
+    shutil.rmtree(etc / "ssh/conf.d")
+    (etc / "hosts").unlink()
+    assert restore(tmp_path / "saved").left == []
+    (etc / "ssh/conf.d").chmod(0o750)
+    assert tree(etc) == before
+
+
+def test_one_that_cannot_be_put_back_keeps_no_other(etc: Path, tmp_path: Path) -> None:
+    before = tree(etc)
+    save([etc / "ssh/conf.d/a", etc / "hosts"], tmp_path / "saved")
+    (etc / "hosts").write_text("changed")
+    shutil.rmtree(etc / "ssh/conf.d")
+    (etc / "ssh/conf.d").write_text("in the way")
+    found = restore(tmp_path / "saved")
+    assert found.changed == [str(etc / "hosts")]
+    assert found.left == [f"{etc}/ssh/conf.d/a: Not a directory"]
+    (etc / "ssh/conf.d").unlink()
+    assert restore(tmp_path / "saved") == Restored([str(etc / "ssh/conf.d/a")], [])
+    (etc / "ssh/conf.d").chmod(0o750)
+    assert tree(etc) == before
+
+
+def test_a_large_file_is_not_read(etc: Path, tmp_path: Path) -> None:
+    with (etc / "hosts").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(TooMuch):
+        save([etc / "hosts"], tmp_path / "saved")
 
 
 def test_a_bound(etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
