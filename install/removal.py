@@ -17,7 +17,7 @@ import undo
 from landing import BESIDE, digest
 
 sys.path.append(str(Path(__file__).parents[1] / "services"))
-from aios.attach import settings
+from aios.attach import files, settings
 from aios.machines import inside
 
 NSPAWN = "etc/systemd/nspawn"
@@ -71,7 +71,7 @@ class Removal:
         for path in sorted((self._root / NSPAWN).glob("*.nspawn")):
             if path.is_symlink() or not path.is_file():
                 continue
-            text = path.read_text()
+            text = files.read(path)
             own = settings.own(text)
             if own != text:
                 yield path, own
@@ -120,7 +120,7 @@ class Removal:
         for path, own in list(self.detached()):
             if own.strip():
                 new = path.with_name(f".{path.name}.new")
-                new.write_text(own)
+                new.write_text(own, errors="surrogateescape")
                 shutil.copystat(path, new)
                 new.replace(path)
             else:

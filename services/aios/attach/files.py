@@ -1,4 +1,5 @@
-"""Files that root writes: whole or not at all, and never through a link."""
+"""Files that root writes: whole or not at all, and never through a link. What is not UTF-8 in
+somebody's own lines stays as it is."""
 
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ def read(path: Path) -> str:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return ""
-    with os.fdopen(fd, encoding="utf-8") as file:
+    with os.fdopen(fd, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
 
 
@@ -21,7 +22,7 @@ def write(path: Path, text: str) -> bool:
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
+    with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

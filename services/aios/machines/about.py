@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from aios.attach import access, settings
+from aios.attach import access, files, settings
 from aios.machined import Image, Machined
 from aios.machines import identity, inside, place
 from aios.machines.place import Place
@@ -99,7 +99,7 @@ def _family(release: dict[str, str]) -> str:
 
 def _has_block(machine: Place) -> bool:
     try:
-        return settings.BEGIN in machine.settings.read_text()
+        return settings.BEGIN in files.read(machine.settings)
     except OSError:
         return False
 

@@ -126,7 +126,7 @@ def put_settings(source: Path, settings: Path) -> bool:
     kept = source / SETTINGS
     if not kept.exists():
         return False
-    files.write(settings, kept.read_text())
+    files.write(settings, files.read(kept))
     durable.sync(settings.parent)
     return True
 

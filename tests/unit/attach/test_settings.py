@@ -54,6 +54,15 @@ def test_a_leftover_of_an_interrupted_write(tmp_path: Path) -> None:
     assert not files.write(path, "whole")
 
 
+def test_what_is_not_utf8_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "aios.nspawn"
+    theirs = b"# f\xfcr mich\r\n[Exec]\nBoot=yes\n"
+    path.write_bytes(theirs)
+    assert files.write(path, attach(files.read(path)))
+    assert path.read_bytes() == theirs + BLOCK.encode()
+    assert not files.write(path, attach(files.read(path)))
+
+
 def test_bus_files_name_the_machine_as_the_bus_writes_it() -> None:
     activation = bus_files.activation("aios.dev_1")
     assert "Name=org.aios.Exec1.aios_2edev_5f1\n" in activation

@@ -70,16 +70,18 @@ def test_what_others_put_beside_it_stays(root: Path) -> None:
 
 
 def test_machines_lose_aios_lines_and_nothing_else(root: Path) -> None:
-    own = "[Exec]\nPrivateUsers=pick\n"
+    # In whatever encoding somebody's editor has.
+    own = "# f\udcfcr mich\n[Exec]\nPrivateUsers=pick\n"
     for name, text in {
         "web": settings.attach(own),
         "bare": settings.attach(""),
         "far": own,
     }.items():
-        (root / f"etc/systemd/nspawn/{name}.nspawn").write_text(text)
+        (root / f"etc/systemd/nspawn/{name}.nspawn").write_text(text, errors="surrogateescape")
     Removal(root, purge=False).remove()
     assert {
-        path.name: path.read_text() for path in (root / "etc/systemd/nspawn").iterdir()
+        path.name: path.read_text(errors="surrogateescape")
+        for path in (root / "etc/systemd/nspawn").iterdir()
     } == {"web.nspawn": own, "far.nspawn": own}  # fmt: skip
 
 
