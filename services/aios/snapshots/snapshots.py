@@ -145,7 +145,8 @@ class Snapshots(Keeper):
         self, machine: str, snapshots: list[str], *, dry_run: bool = False
     ) -> list[str]:
         """All or, where one of them is not there, none."""
-        paths = [self._store.find(machine, one) for one in dict.fromkeys(snapshots) if one]
+        # One may be named twice: by its id and by its name.
+        paths = list(dict.fromkeys(self._store.find(machine, one) for one in snapshots if one))
         with self._store.locked(machine):
             if not dry_run:
                 self._set_aside(paths)

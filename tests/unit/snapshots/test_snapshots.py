@@ -89,7 +89,7 @@ async def test_keeping_so_many_of_a_name(place: Place) -> None:
     assert len(await made.listed("aios")) == 3
     with pytest.raises(NotFound):
         await made.remove("aios", [ids[2], "nosuch"])
-    assert await made.remove("aios", [ids[2], ids[1][-8:]]) == [ids[2], ids[1]]
+    assert await made.remove("aios", [ids[2], ids[1][-8:], ids[2][-8:]]) == [ids[2], ids[1]]
     await settled(made)
     assert place.backups == {named["memory"]}
     assert [path.name for path in (place.top / "beside" / "aios").iterdir()
