@@ -7,6 +7,7 @@ from aios.attach import access, files, settings
 from aios.machined import Image, Machined
 from aios.machines import identity, inside, place
 from aios.machines.place import Place
+from aios.text import visible
 from aios.units import Units
 
 SOCKETS = Path("/run/aios/exec")
@@ -65,7 +66,7 @@ class About:
             "name": name,
             "state": state,
             "enabled": await self._units.enabled(machine.unit),
-            "os": release.get("PRETTY_NAME", release.get("ID", "")),
+            "os": system(release),
             "family": _family(release),
             "addresses": await self._machined.addresses(name) if runs else [],
             "memory": str(access.wanted(name)),
@@ -89,6 +90,11 @@ class About:
         if not (SOCKETS / f"{machine.name}.sock").exists():
             return "no"
         return "yes" if bound or not seen.leader else "after a restart"
+
+
+def system(release: dict[str, str]) -> str:
+    """What it says that it is: its own words, which may be any."""
+    return visible(release.get("PRETTY_NAME", release.get("ID", "")))
 
 
 def _family(release: dict[str, str]) -> str:

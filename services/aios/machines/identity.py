@@ -1,10 +1,12 @@
 """What no two machines may share."""
 
+import re
 from pathlib import Path
 
 from aios.machines import inside
 from aios.machines.place import MACHINES
 
+_ID = re.compile(r"[0-9a-f]{32}")
 _OWN = (
     "var/lib/dbus/machine-id",
     "var/lib/systemd/random-seed",
@@ -13,9 +15,9 @@ _OWN = (
 
 
 def machine_id(tree: Path) -> str:
-    """Empty for one that has not been started yet."""
+    """Empty for one that has not been started yet, or has something else there."""
     found = inside.read(tree, "etc/machine-id").strip()
-    return "" if found == "uninitialized" else found
+    return found if _ID.fullmatch(found) else ""
 
 
 def is_taken(tree: Path) -> bool:

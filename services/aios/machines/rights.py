@@ -26,7 +26,9 @@ class Rights:
         self.look(caller)
         if caller.is_root:
             return
-        details = {"what": what, "machine": visible(machine)}
+        # Agents print them raw, and another machine's name may be in `what`.
+        what, machine = visible(what), visible(machine)
+        details = {"what": what, "machine": machine}
         check = Check(self._bus, caller, ACTION, details, what=f"{what} the machine {machine}")
         async with check:
             await check.authorized()
