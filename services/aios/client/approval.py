@@ -10,6 +10,7 @@ from aios.client import card, explain, place
 from aios.client.terminal import Terminal, keys, read_key
 from aios.client.typed import Lines
 from aios.client.varlink import ERROR_PREFIX, NOT_APPROVED, ClientError
+from aios.text import visible
 
 Request = Mapping[str, Any]
 WAIT_SECONDS = 60.0
@@ -260,14 +261,14 @@ class AskedElsewhere(Asked):
     def _present(self, request: Request) -> None:
         self._deadlines[str(request["id"])] = time.monotonic() + self._wait
         self.terminal.note(
-            f"needs approval: {request['command']}  (aios approve {request['id']};"
-            f" waiting {self._wait:g} s)",
+            f"needs approval: {visible(request['command'])}  (aios approve"
+            f" {request['id']}; waiting {self._wait:g} s)",
             "yellow",
         )
 
     def _ended(self, request: Request, outcome: str) -> None:
         self._deadlines.pop(str(request["id"]), None)
-        self.terminal.note(f"{outcome}: {request['command']}")
+        self.terminal.note(f"{outcome}: {visible(request['command'])}")
 
     def patience(self) -> float | None:
         if not self._deadlines:

@@ -12,6 +12,7 @@ from aios.errors import AiosError
 from aios.record import journal
 from aios.record.digest import digest
 from aios.record.journal import Record
+from aios.text import visible
 
 HOST = ".host"
 ID_LENGTH = 26
@@ -45,20 +46,21 @@ def show(given: str, *, as_json: bool) -> int:
         return 1 if changed else 0
     terminal = Terminal()
     first = records[0]
-    terminal.line(first.get("AIOS_COMMAND", ""), "bold")
+    terminal.line(visible(first.get("AIOS_COMMAND", "")), "bold")
     about = [job, f"machine {first.get('AIOS_MACHINE')}", f"{first.get('AIOS_USER')} (uid"
              f" {first.get('AIOS_UID')})"]  # fmt: skip
     if session := first.get("AIOS_SESSION"):
         about.append(f"session {session}")
     if first.get("AIOS_REDACTED"):
         about.append("secrets struck out")
-    terminal.line(", ".join(about), "dim")
+    terminal.line(visible(", ".join(about)), "dim")
     _events(terminal, records)
     if theirs:
         terminal.line("In the machine's own journal:", "bold")
     for record in theirs:
         sender = record.get("SYSLOG_IDENTIFIER") or record.get("_COMM", "")
-        terminal.line(f"  {_when(record)}  {sender}: {record.get('MESSAGE', '')}")
+        for line in record.get("MESSAGE", "").splitlines() or [""]:
+            terminal.line(f"  {_when(record)}  {visible(sender)}: {visible(line)}")
     if why:
         terminal.note(f"The machine's own journal: {why}")
     _chained(terminal, records, changed)
@@ -115,13 +117,16 @@ def _events(terminal: Terminal, records: list[Record]) -> None:
     for record in records:
         event = record.get("AIOS_OUTCOME") or record.get("AIOS_EVENT", "")
         message = record.get("MESSAGE", "").rpartition(f": {record.get('AIOS_COMMAND', '')}")[0]
-        terminal.line(f"{_when(record)}  {event:<10} {message or record.get('MESSAGE', '')}")
+        said_so = visible(message or record.get("MESSAGE", ""))
+        terminal.line(f"{_when(record)}  {event:<10} {said_so}")
         for name, label in _ABOUT:
             value = record.get(f"AIOS_{name}", "")
             # Each is told where it is new.
             if value and said.get(name) != value:
                 said[name] = value
-                terminal.line(f"    {label}: {_value(name, value)}", "dim")
+                # Of several lines (files, what somebody said) none passes for a record's.
+                lines = map(visible, _value(name, value).split("\n"))
+                terminal.line(f"    {label}: " + "\n      ".join(lines), "dim")
 
 
 def _value(name: str, value: str) -> str:

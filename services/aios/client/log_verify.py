@@ -13,6 +13,7 @@ from aios.client.varlink import ERROR_PREFIX, UNAVAILABLE, ClientError
 from aios.errors import AiosError
 from aios.record import export, verify
 from aios.record.verify import Report
+from aios.text import visible
 
 FOUND = 1
 MOST_SHOWN = 100
@@ -82,17 +83,17 @@ def _show(terminal: Terminal, report: Report) -> None:
         numbers = "no records"
     if report.repeated:
         numbers += f", {report.repeated} of them twice"
-    name = report.machine or "the file"
+    name = visible(report.machine) or "the file"
     if report.findings:
         terminal.line(f"✗ {name}: {numbers}; {_findings(len(report.findings))}", "red")
     else:
         terminal.line(f"✓ {name}: {numbers}", "green")
     for finding in report.findings[:MOST_SHOWN]:
-        terminal.line(f"    {finding.kind}: {finding.what}", "red")
+        terminal.line(f"    {finding.kind}: {visible(finding.what)}", "red")
     if len(report.findings) > MOST_SHOWN:
         terminal.line(f"    … and {len(report.findings) - MOST_SHOWN} more (--json: all)", "red")
     for note in report.notes:
-        terminal.line(f"    {note}", "dim")
+        terminal.line(f"    {visible(note)}", "dim")
 
 
 def _findings(count: int) -> str:

@@ -9,6 +9,7 @@ from aios.client import place
 from aios.client.approval import AskedHere
 from aios.client.terminal import Terminal, read_key
 from aios.client.varlink import Connection, Disconnected
+from aios.text import visible
 
 MAX_RECONNECTIONS = 3
 """Without an event in between; policy that goes away more often is not coming back."""
@@ -143,7 +144,8 @@ def lines(terminal: Terminal, *, as_json: bool) -> int:
                     terminal.line(json.dumps(event, ensure_ascii=False))
                 elif request:
                     terminal.line(
-                        f"{request['id']}  {request['command']}  (in {request['machine']}, for"
+                        f"{request['id']}  {visible(request['command'])}  (in"
+                        f" {request['machine']}, for"
                         f" {request['user']}, by {request['rule']})"
                     )
                 else:

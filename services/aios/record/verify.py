@@ -224,7 +224,7 @@ def of_file(lines: Iterable[str], wanted: Sequence[str] = ()) -> list[Report]:
             continue
         try:
             values = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
             broken.append(Finding(Kind.ILLEGIBLE, "", f"line {number} is no record"))
@@ -243,7 +243,10 @@ def of_file(lines: Iterable[str], wanted: Sequence[str] = ()) -> list[Report]:
             check.imitation(record)
         else:
             check.add(record)
-    ended = end.get("machines", {}) if end is not None else {}
+    ended = end.get("machines") if end is not None else {}
+    if not isinstance(ended, dict):
+        broken.append(Finding(Kind.ILLEGIBLE, "", "the export's last line names no machines"))
+        ended = {}
     for machine in ended:
         if not wanted or machine in wanted:
             checks.setdefault(machine, Check(machine))

@@ -33,11 +33,11 @@ def test_policy_check(
 
 
 def test_approvals(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
-    request = [ID, "rm \x1bx", "aios", 0, 2**60, "r"]
+    request = [ID, "rm \x1bx\nanother line", "aios", 0, 2**60, "r"]
     serve("policy", lambda peer, call: peer.reply(requests=[request]))
     assert main(["approvals"]) == 0
     said = capsys.readouterr().out
-    assert f"{ID}  rm \\x1bx" in said and "\x1b" not in said
+    assert f"{ID}  rm \\x1bx\\nanother line\n" in said and "\x1b" not in said
     assert main(["approvals", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["id"] == ID
 

@@ -1,10 +1,11 @@
 """What aios log makes of commands; reading them from a journal is in tests/system/test_log.py."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from aios.client import log_stats, log_table
+from aios.client import log_show, log_stats, log_table
 from aios.client.__main__ import main
 from aios.client.commands import log
 from aios.client.log_rows import Command
@@ -62,6 +63,39 @@ def test_stats(capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["duration_usec"] for each in said["slowest"]] == [8, 7, 6, 5, 4]
     assert log_stats.stats(rows, as_json=False) == 0
     assert "3 times  rm -rf /srv" in capsys.readouterr().out
+
+
+def test_what_is_said_passes_for_no_record(capsys: pytest.CaptureFixture[str]) -> None:
+    record = {
+        "__REALTIME_TIMESTAMP": "0", "AIOS_EVENT": "requested", "AIOS_COMMAND": "ls\nls",
+        "MESSAGE": "asked\nfor: ls\nls", "AIOS_CWD": "/tmp/\nforged", "AIOS_WORDS": "one\ntwo",
+    }  # fmt: skip
+    log_show._events(Terminal(), [record])
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.endswith(r"asked\nfor")
+    assert rest == ["    said: one", "      two", "    in: /tmp/", "      forged"]
+
+
+def test_a_file_from_elsewhere_says_nothing_in_our_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = {"AIOS_MACHINE": "a\n✓ b: 9 records", "AIOS_EVENT": "x\n✓ c: 9 records"}
+    (tmp_path / "export").write_text(json.dumps(forged))
+    assert main(["log", "verify", str(tmp_path / "export")]) == 1
+    assert not [line for line in capsys.readouterr().out.splitlines() if line.startswith("✓")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[" * 100_000, '{"aios_export": "end", "machines": [[1]]}', '{"aios_export": "end"}',
+     '{"aios_export": "end", "machines": {"aios": 1}}'],
+)  # fmt: skip
+def test_a_broken_file_from_elsewhere(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = {"AIOS_MACHINE": "aios", "AIOS_EVENT": "requested"}
+    (tmp_path / "export").write_text(f"{line}\n{json.dumps(record)}\n")
+    assert main(["log", "verify", str(tmp_path / "export")]) == 1
 
 
 def test_sizes() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from aios.client import approval, card, place, watch
 from aios.client.terminal import Terminal, keys, read_key
 from aios.client.varlink import ERROR_PREFIX, NOT_APPROVED, ClientError
+from aios.text import visible
 
 _FIELDS = ("id", "command", "machine", "uid", "expires_usec", "rule")
 
@@ -73,7 +74,7 @@ def _list(arguments: Sequence[str]) -> int:
     if not requests:
         terminal.note("Nothing waits for approval.")
     for request in requests:
-        terminal.line(f"{request['id']}  {request['command']}", "bold")
+        terminal.line(f"{request['id']}  {visible(request['command'])}", "bold")
         terminal.line(
             f"  in {request['machine']}, for {_user(request['uid'])}, expires"
             f" {card.expires_in(request['expires_usec'])}, by {request['rule']}"
@@ -91,7 +92,7 @@ def _grants(*, as_json: bool) -> int:
         terminal.note("Nothing is granted for a session.")
     for grant in grants:
         spelling = "exactly so" if grant["exact"] else "however it is spelled"
-        terminal.line(f"{grant['id']}  {grant['command']}", "bold")
+        terminal.line(f"{grant['id']}  {visible(grant['command'])}", "bold")
         terminal.line(
             f"  {spelling}, in {grant['machine']}, for {grant['user']}, by {grant['by_user']},"
             f" expires {card.expires_in(grant['expires_usec'])} or with session {grant['session']}"
@@ -125,7 +126,7 @@ def _approve(arguments: Sequence[str]) -> int:
             terminal.note("Not approved; it still waits: aios reject refuses it.")
             return NOT_APPROVED
     approval.approve(given.id)
-    terminal.note(f"approved: {request['command']}", "green")
+    terminal.note(f"approved: {visible(request['command'])}", "green")
     return 0
 
 

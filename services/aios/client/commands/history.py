@@ -9,6 +9,7 @@ from typing import Any
 from aios.client import place
 from aios.client.terminal import Terminal, seconds
 from aios.memory import questions, zones
+from aios.text import visible
 
 _NARROWER = ("machine", "since", "until", "action", "object", "outcome", "session")
 
@@ -127,5 +128,5 @@ def _timeline(terminal: Terminal, rows: Sequence[dict[str, Any]]) -> None:
         command = " ".join(str(row["command"]).splitlines())
         machine = str(row.get("machine", "")).ljust(wide)
         terminal.line(f"  {started:%H:%M}  {machine}  {_mark(row)} {command}", style)
-        aside = f"“{row['words']}”  " if row.get("words") else ""
+        aside = f"“{visible(row['words'])}”  " if row.get("words") else ""
         terminal.line(f"         {' ' * wide}    {aside}{', '.join(_about(row))}", "dim")
