@@ -15,6 +15,8 @@ from aios.text import visible
 Request = Mapping[str, Any]
 WAIT_SECONDS = 60.0
 """How long a request waits for somebody elsewhere when there is no terminal here."""
+MAX_WAIT_SECONDS = 1_000_000
+"""More than any request lives, and no more than select(2) takes."""
 WITHDRAW_SECONDS = 5.0
 QUESTION = "  └ run it? [y] yes, once  [n] no"
 FOR_SESSION = "  [s] for this session"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from aios import __version__
 from aios.client import output, place, prompt, sessions
-from aios.client.approval import asked
+from aios.client.approval import MAX_WAIT_SECONDS, asked
 from aios.client.session import Session
 from aios.client.terminal import Terminal
 from aios.client.typed import Lines, Typed
@@ -69,6 +69,8 @@ def arguments(given: list[str], commands: Mapping[str, str]) -> argparse.Namespa
     parser.add_argument("--version", action="version", version=f"aios {__version__}")
     parser.add_argument("words", nargs="*", metavar="PROMPT", help=argparse.SUPPRESS)
     found = parser.parse_intermixed_args(given)
+    if found.wait_approval is not None and not 0 <= found.wait_approval <= MAX_WAIT_SECONDS:
+        parser.error(f"--wait-approval is 0 to {MAX_WAIT_SECONDS}")
     if found.json and not found.words and sys.stdin.isatty():
         parser.error("--json wants a PROMPT, or prompts on standard input")
     return found

@@ -81,6 +81,17 @@ def test_memory(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     assert service.calls[-1]["parameters"] == {"options": {"limit": 3}}
 
 
+@pytest.mark.parametrize("content", [b"\x80\xff\n", b"[" * 100_000, b"[]\n"])
+def test_what_is_no_memories(
+    serve: Serve, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = serve("memory", lambda peer, call: peer.reply())
+    (tmp_path / "file").write_bytes(content)
+    assert main(["memory", "import", str(tmp_path / "file")]) == 125
+    assert " is not " in capsys.readouterr().err
+    assert not service.calls
+
+
 def test_a_look_up_survives_a_killed_service(serve: Serve) -> None:
     tries = []
 
@@ -134,7 +145,11 @@ def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["--nonsense"], ["histroy"], ["-m", "x", "status"], ["policy"], ["memory", "forget"],
-     ["approve"], ["log", "-n", "x"], ["history", "--since", "whenever"]],
+     ["approve"], ["log", "-n", "x"], ["history", "--since", "whenever"],
+     ["exec", "--wait-approval", "inf", "--", "ls"], ["--wait-approval=nan", "a prompt"],
+     ["exec", "--wait-approval", "-1", "--", "ls"],
+     ["exec", "--json", "--pty", "--detach", "--", "ls"],
+     ["exec", "--json", "--detach", "--", "ls"]],
 )  # fmt: skip
 def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -106,6 +106,14 @@ def test_which_job_is_meant(
     assert "several ids" in said and "no job 'ZZ'" in said
 
 
+def test_no_id_means_no_job(serve: Serve, running: Path) -> None:
+    """An unset variable of a script."""
+    service = exec_of(serve, running, "one", [listed()])
+    assert main(["cancel", ""]) == 125
+    assert main(["attach", ""]) == 125
+    assert {call["method"] for call in service.calls} == {"org.aios.Exec1.ListJobs"}
+
+
 @pytest.fixture
 def two(serve: Serve, running: Path) -> tuple[Service, Service]:
     serve("policy", delegating)

@@ -142,6 +142,8 @@ def _plain(arguments: Sequence[str]) -> Given | None:
 def _parse(arguments: Sequence[str]) -> Given:
     from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
 
+    from aios.client.approval import MAX_WAIT_SECONDS
+
     parser = ArgumentParser(
         prog="aios exec",
         description="Runs one command in a machine, governed and recorded.",
@@ -178,7 +180,9 @@ def _parse(arguments: Sequence[str]) -> Given:
     for seconds, option in ((given.timeout, "timeout"), (given.confirm_within, "confirm-within")):
         if seconds is not None and not 0 < seconds < 10**12:
             parser.error(f"--{option} is more than 0")
-    if given.json + given.pty + given.detach > 1 and not (given.pty and given.detach):
+    if given.wait_approval is not None and not 0 <= given.wait_approval <= MAX_WAIT_SECONDS:
+        parser.error(f"--wait-approval is 0 to {MAX_WAIT_SECONDS}")
+    if given.json and (given.pty or given.detach):
         parser.error("--json collects what the others do not")
     return given
 

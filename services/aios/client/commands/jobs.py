@@ -53,7 +53,9 @@ def _listed(machine: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _find(given: Namespace) -> dict[str, Any]:
-    found = [job for job in _listed(given.machine) if str(job["id"]).endswith(given.id.upper())]
+    # "" is the end of each: what an unset variable of a script is.
+    found = [job for job in _listed(given.machine)
+             if given.id and str(job["id"]).endswith(given.id.upper())]  # fmt: skip
     if len(found) == 1:
         return found[0]
     if found:

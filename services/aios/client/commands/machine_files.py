@@ -61,9 +61,22 @@ def _export(given: Any) -> int:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[int]:
-    """Where it is written; it is `path` only when all of it is there."""
+    """Where it is written; it is `path` only when all of it is there. A pipe or a device is written
+    to as it is."""
+    if path.is_dir():
+        raise ClientError(ERROR_PREFIX + "InvalidOption", f"{path} is a directory", "--output FILE")
+    if path.exists() and not path.is_file():
+        target = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            yield target
+        finally:
+            os.close(target)
+        return
+    # A link stays one; of what lies there under the other name, nothing is written through.
+    path = path.resolve()
     new = path.with_name(f".{path.name}.part")
-    target = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    new.unlink(missing_ok=True)
+    target = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         yield target
         os.fsync(target)

@@ -83,7 +83,7 @@ def chosen(given: Any) -> dict[str, Any]:
 
 
 def _create(given: Any) -> int:
-    if given.source and ("/" in given.source or Path(given.source).is_file()):
+    if given.source and _is_file(given.source):
         from aios.client.commands import machine_files
 
         if given.distro or given.release or given.refresh:
@@ -96,6 +96,11 @@ def _create(given: Any) -> int:
              "refresh": given.refresh or None}  # fmt: skip
     options = {name: value for name, value in asked.items() if value is not None}
     return _make(given, "Create", {"name": given.name, "options": options | chosen(given)})
+
+
+def _is_file(source: str) -> bool:
+    """A name without either is a machine's, whatever lies in this directory."""
+    return "/" in source or ("." in source and Path(source).is_file())
 
 
 def _clone(given: Any) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aios.client import place, steps
+from aios.client import own_rules, place, steps
 from aios.client.commands import exec as execute
 from aios.client.terminal import Terminal
 from aios.client.varlink import ERROR_PREFIX, ClientError
@@ -53,6 +53,7 @@ def _update(given: Any) -> int:
         )
     if not given.no_snapshot:
         _keep(name, given.keep)
+    own_rules.hand_over()
     return execute.main("exec", ["-m", name, "--", command])
 
 

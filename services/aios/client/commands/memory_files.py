@@ -58,7 +58,7 @@ def _import(given: Any) -> int:
     counted = {"memories": 0, "commands": 0, "known": 0}
     lines = sys.stdin if given.file == "-" else open(given.file, encoding="utf-8")  # noqa: PTH123, SIM115
     with lines, place.connect("memory") as connection:
-        records = _records(lines)
+        records = _records(_text(lines))
         while chunk := list(islice(records, _CHUNK)):
             answer = connection.call(f"{place.MEMORY}.Import", {"records": chunk})
             for name in counted:
@@ -70,13 +70,20 @@ def _import(given: Any) -> int:
     return 0
 
 
+def _text(lines: Any) -> Iterator[str]:
+    try:
+        yield from lines
+    except UnicodeDecodeError as error:
+        raise _wrong(f"that is not UTF-8 text: {error.reason}") from error
+
+
 def _records(lines: Any) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _wrong(f"line {number} is not JSON: {error}") from error
         if not isinstance(record, dict):
             raise _wrong(f"line {number} is not a JSON object")
