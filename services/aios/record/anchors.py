@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from aios import durable
+
 STATE = Path("/var/lib/aios/exec")
 NAME = "anchors.jsonl"
 HEAD = "audit-head.json"
@@ -40,13 +42,12 @@ def append(state: Path, anchor: Anchor) -> None:
 
 
 def _thin(state: Path) -> None:
-    """Half as many of the older ones."""
+    """Half as many of the older ones. On disk before it stands for all that there were."""
     found = read(state)
     middle = len(found) // 2
-    new = state / f".{NAME}.new"
     kept = [*found[:middle:2], *found[middle:]]
-    new.write_text("".join(f"{json.dumps(anchor._asdict())}\n" for anchor in kept))
-    new.replace(state / NAME)
+    lines = "".join(f"{json.dumps(anchor._asdict())}\n" for anchor in kept)
+    durable.write(state / NAME, lines)
 
 
 def last(state: Path) -> Anchor | None:

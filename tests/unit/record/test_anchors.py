@@ -1,6 +1,9 @@
+import os
 import stat
 from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from aios.record import anchors
 from aios.record.anchors import Anchor
@@ -25,10 +28,21 @@ def test_what_a_power_loss_left_is_passed_over(tmp_path: Path) -> None:
     assert anchors.last(tmp_path) == Anchor(3, "c" * 64, 3)
 
 
-def test_the_file_stays_small(tmp_path: Path) -> None:
+def test_the_file_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synchronized: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synchronized.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
     for number in range(1, 4000):
         anchors.append(tmp_path, Anchor(number, "a" * 64, number))
     assert (tmp_path / anchors.NAME).stat().st_size <= anchors.MAX_BYTES
+    assert stat.S_IMODE((tmp_path / anchors.NAME).stat().st_mode) == 0o600
+    # A power loss leaves all of them, or half of the older ones: never an empty file.
+    assert set(synchronized) == {f".{anchors.NAME}.new", tmp_path.name}
     kept = [anchor.sequence for anchor in anchors.read(tmp_path)]
     assert kept[0] == 1 and kept[-1] == 3999
     assert all(after - before <= 16 for before, after in pairwise(kept))
