@@ -101,6 +101,9 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w" if number else "r"))  # noqa: SIM115, PTH123
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A locale without 雪 shall not end the answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import sqlite3
@@ -154,6 +155,9 @@ def _number(low: int, high: int) -> Any:
 
 def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # In a locale without Unicode.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if given.command == "server":
             return aigpt_server.run(given.db, layer4=given.enable_layer4)
@@ -174,6 +178,10 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # `| head` has seen enough; the interpreter's own flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
+        return FAILED
     except KeyboardInterrupt:
         return 130
     return 0

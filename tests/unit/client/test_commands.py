@@ -1,5 +1,6 @@
 """The smaller commands, and what is said about wrong ones."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ def test_approvals(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{ID}  rm \\x1bx\\nanother line\n" in said and "\x1b" not in said
     assert main(["approvals", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["id"] == ID
+
+
+def test_a_locale_without_unicode(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = [ID, "rm 雪", "aios", 0, 2**60, "r"]
+    serve("policy", lambda peer, call: peer.reply(requests=[request]))
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="latin-1"))
+    assert main(["approvals", "--json"]) == 0
+    assert json.loads(written.getvalue())[0]["command"] == "rm 雪"
 
 
 def test_approve_in_a_machine(serve: Serve, runtime: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -106,3 +108,15 @@ def test_another_s_broken_file_is_named(path: Path, capsys: pytest.CaptureFixtur
     path.write_bytes(os.urandom(4096))
     assert aigpt.main(["--db", str(path), "list"]) == 1
     assert "file is not a database" in capsys.readouterr().err
+
+
+def test_what_the_output_cannot_take(path: Path) -> None:
+    """It is said in a line: a full disk, a locale without Unicode."""
+    program = [sys.executable, "-m", "aios.client.aigpt", "--db", str(path)]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    subprocess.run([*program, "create", "雪"], env=environment, check=True, capture_output=True)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*program, "list"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"aigpt: No space left on device\n")
+    listed = subprocess.run([*program, "list"], env=environment, check=True, capture_output=True)
+    assert rb"\u96ea" in listed.stdout
