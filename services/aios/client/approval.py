@@ -2,6 +2,7 @@
 asked: on a terminal with a card, without one by a line that says how to approve elsewhere."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -53,8 +54,9 @@ def reject(request_id: str, reason: str) -> None:
     place.call("policy", f"{place.POLICY}.Reject", {"id": request_id, "reason": reason})
 
 
-class Asked:
-    """The requests of one call. `refused` when one of them ended without an approval."""
+class Asked(ABC):
+    """The requests of one call. `refused` when one of them ended without an approval. Without a
+    person here there is nothing to watch, and with one nothing is overdue."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
@@ -81,27 +83,27 @@ class Asked:
         if outcome["outcome"] != "approved":
             self.refused = True
 
-    def _present(self, request: Request) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _present(self, request: Request) -> None: ...
 
-    def _ended(self, request: Request, outcome: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _ended(self, request: Request, outcome: str) -> None: ...
 
     def descriptors(self) -> list[int]:
         """What to watch beside the sockets."""
         return []
 
-    def readable(self) -> None:
+    def readable(self) -> None:  # noqa: B027
         """One of `descriptors` is readable."""
 
     def patience(self) -> float | None:
         """Seconds until `overdue` has something to do."""
         return None
 
-    def overdue(self) -> None:
-        pass
+    def overdue(self) -> None:  # noqa: B027
+        """The time of `patience` is over."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """The call has ended."""
 
     def abandon(self) -> None:

@@ -5,6 +5,9 @@
 documented modules, which stand in where an interpreter has no such parts.
 """
 
+# It has been imported before any of this: io needs it.
+from abc import ABC, abstractmethod
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as signals
@@ -82,11 +85,11 @@ class Event:
             self._unset.release()
 
 
-class Thread:
+class Thread(ABC):
     """A daemon thread of `run`."""
 
-    def run(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def run(self) -> None: ...
 
     def start(self) -> None:
         start_new_thread(self.run, ())
