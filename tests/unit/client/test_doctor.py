@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from aios.client.doctor import chat, installed, paths, record, units
+from aios.client.doctor import chat, examine, installed, paths, record, units
+from aios.client.doctor.host import Host
 from aios.client.doctor.report import Report
 from aios.client.doctor.tools import Unseen, told
 
@@ -119,6 +120,24 @@ def test_the_brain_that_chat_would_use(tmp_path: Path, monkeypatch: pytest.Monke
     chat._reaches(report, f"http://127.0.0.1:{port}/v1")
     chat._reaches(report, "http://[")
     assert len(report.findings) == 2
+
+
+def test_an_administrators_own_directories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = f"# of mine\nd {tmp_path}\nd {tmp_path} - - - -\nd {tmp_path} ~0700 root root -\n"
+    (tmp_path / "aios.conf").write_text(lines)
+    monkeypatch.setattr(paths, "TMPFILES", (tmp_path / "none", tmp_path / "aios.conf"))
+    found = list(paths._wanted(Report("files")))
+    assert found == [(tmp_path, 0o755, "root", "root")] * 2
+
+
+def test_a_check_that_meets_what_is_no_text_keeps_no_other() -> None:
+    def check(_host: object) -> Report:
+        return Report(b"\xff".decode())
+
+    report = examine._looked("files", check, Host(False, {}, (), {}))
+    assert report.check == "files" and "can't decode" in report.unseen[0]
 
 
 def test_what_is_not_there_cannot_be_asked() -> None:

@@ -47,5 +47,6 @@ def examine(host: Host) -> Iterator[Report]:
 def _looked(name: str, check: Check, host: Host) -> Report:
     try:
         return check(host)
-    except (Unseen, OSError) as error:
+    except (Unseen, OSError, ValueError) as error:
+        # ValueError: a file of somebody's own that is no text, or says what nobody expects there.
         return Report(name, unseen=[str(error)])

@@ -41,9 +41,14 @@ def _wanted(report: Report) -> Iterator[tuple[Path, int, str, str]]:
         report.fault(str(TMPFILES[1]), "is not installed", INSTALL)
         return
     for line in source.read_text().splitlines():
-        words = line.split()
-        if len(words) >= 5 and words[0] == "d":
-            yield Path(words[1]), int(words[2], 8), words[3], words[4]
+        # What is not said is as tmpfiles.d(5) has it.
+        words = [*line.split(), "-", "-", "-"]
+        if words[0] != "d":
+            continue
+        path, mode = words[1], words[2].replace("-", "0755")
+        user, group = (word if word != "-" else "root" for word in words[3:5])
+        if mode.isdecimal():
+            yield Path(path), int(mode, 8), user, group
 
 
 def _directory(report: Report, path: Path, mode: int, user: str, group: str) -> None:
