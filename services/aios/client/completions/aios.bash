@@ -79,6 +79,26 @@ _aios() {
         mapfile -t COMPREPLY < <(compgen -W "read-only standard full" -- "$current")
         return
         ;;
+    --outcome)
+        mapfile -t COMPREPLY < <(compgen -W "ok failed" -- "$current")
+        return
+        ;;
+    --only)
+        mapfile -t COMPREPLY < <(compgen -W "memories commands" -- "$current")
+        return
+        ;;
+    --access)
+        mapfile -t COMPREPLY < <(compgen -W "read-only socket none read-write" -- "$current")
+        return
+        ;;
+    --network)
+        mapfile -t COMPREPLY < <(compgen -W "veth host none" -- "$current")
+        return
+        ;;
+    --output)
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+        ;;
     esac
     case $command in
     '') word="$commands -m --machine --wait-approval --resume --continue --plain --json --version --help" ;;
@@ -119,6 +139,7 @@ _aios() {
                 remove export import shell login --help"
             ;;
         list) word="--json --help" ;;
+        start) word="$(_aios_images) --help" ;;
         stop) word="$(_aios_machines) --force --help" ;;
         restart | shell | login) word="$(_aios_machines) --help" ;;
         update) word="$(_aios_machines) --keep --no-snapshot --help" ;;
@@ -157,10 +178,12 @@ _aios() {
         word="search recent list show add stats context preferences"
         word+=" forget export import backup restore verify attachments attach detach"
         word+=" -n --json --help --dry-run --everything --everyone --force --query --since --until --session --user"
+        word+=" -m --machine --only --list --budget --access"
         ;;
     mcp) word="list test --http --allow-host --wait-approval -m --machine --json --help" ;;
     history)
-        word="-n -m --machine --since --until --action --object --failed --everyone --json --help"
+        word="-n -m --machine --since --until --action --object --outcome --failed --session
+            --everyone --json --help"
         ;;
     *) return ;;
     esac

@@ -54,11 +54,11 @@ complete -c aios -n '__fish_seen_subcommand_from sessions' -l json -d 'for progr
 complete -c aios -n '__fish_seen_subcommand_from init' -a 'bash zsh fish'
 complete -c aios -n $first -l version -d 'the version'
 complete -c aios -l help -d 'help'
-complete -c aios -n "$first; or __fish_seen_subcommand_from plan exec jobs attach cancel policy history doctor" \
+complete -c aios -n "$first; or __fish_seen_subcommand_from plan exec jobs attach cancel history memory mcp doctor" \
     -s m -l machine -xa '(__aios_machines)' -d 'the machine'
 complete -c aios -n "$first; or __fish_seen_subcommand_from exec" -l wait-approval -x \
     -d 'do not ask here; wait so many seconds'
-complete -c aios -n "__fish_seen_subcommand_from plan exec jobs policy approvals history memory log status doctor" \
+complete -c aios -n "__fish_seen_subcommand_from plan exec jobs approvals history memory mcp log status doctor" \
     -l json -d 'for programs'
 complete -c aios -n "__fish_seen_subcommand_from status" -s w -l watch -d 'in place'
 complete -c aios -n "__fish_seen_subcommand_from plan" -l batch -d 'JSON lines'
@@ -81,6 +81,10 @@ complete -c aios -n "$no_action" -a test -d 'self-tests and cases'
 complete -c aios -n "$no_action" -a suggest -d 'rules for what was approved often'
 complete -c aios -n "$no_action" -a diff -d 'what differs between two files'
 complete -c aios -n "$no_action" -a hook -d 'answer the hooks of another tool'
+complete -c aios -n "$policy; and not __fish_seen_subcommand_from cat test suggest diff" \
+    -s m -l machine -xa '(__aios_machines)' -d 'the machine'
+complete -c aios -n "$policy; and not __fish_seen_subcommand_from test suggest diff hook" \
+    -l json -d 'for programs'
 complete -c aios -n "$policy; and __fish_seen_subcommand_from check explain" -s u -l user \
     -xa '(__fish_complete_users)' -d 'for another user'
 complete -c aios -n "$policy; and __fish_seen_subcommand_from check" -l batch -d 'JSON lines'
@@ -95,7 +99,20 @@ complete -c aios -n "__fish_seen_subcommand_from memory" -a 'search recent list 
 complete -c aios -n "__fish_seen_subcommand_from forget" -l dry-run -d 'only say how many'
 complete -c aios -n "__fish_seen_subcommand_from forget" -l query -x -d 'whose text contains it'
 complete -c aios -n "__fish_seen_subcommand_from forget" -l everything -d 'whatever the rest leaves open'
+complete -c aios -n "__fish_seen_subcommand_from forget" -l since -xa 'today yesterday'
+complete -c aios -n "__fish_seen_subcommand_from forget" -l until -xa 'today yesterday'
+complete -c aios -n "__fish_seen_subcommand_from forget" -l session -x
+complete -c aios -n "__fish_seen_subcommand_from forget" -l user -xa '(__fish_complete_users)'
+complete -c aios -n "__fish_seen_subcommand_from forget" -l only -xa 'memories commands'
+complete -c aios -n "__fish_seen_subcommand_from memory" -l everyone -d "everybody's"
+complete -c aios -n "__fish_seen_subcommand_from memory" -l force -d 'do not ask'
+complete -c aios -n "__fish_seen_subcommand_from context" -l budget -x -d 'characters'
+complete -c aios -n "__fish_seen_subcommand_from backup" -l list -d 'those there are'
+complete -c aios -n "__fish_seen_subcommand_from attach; and __fish_seen_subcommand_from memory" -l access \
+    -xa 'read-only socket none read-write' -d 'what the machine sees'
 complete -c aios -n "__fish_seen_subcommand_from mcp" -a 'list test'
+complete -c aios -n "__fish_seen_subcommand_from mcp" -l wait-approval -x -d 'how long a human has'
+complete -c aios -n "__fish_seen_subcommand_from mcp" -l allow-host -x -d 'a name of it'
 complete -c aios -n "__fish_seen_subcommand_from mcp" -l http -x -d 'serve on this port of loopback'
 complete -c aios -n "__fish_seen_subcommand_from history memory log" -s n -x -d 'at most so many'
 complete -c aios -n "__fish_seen_subcommand_from history" -l since -xa 'today yesterday'
@@ -150,6 +167,8 @@ complete -c aios -n "$machine; and __fish_seen_subcommand_from restore" -l disca
 complete -c aios -n "$machine; and __fish_seen_subcommand_from restore" -l memory -d 'the memory, too'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from restore" -l settings -d 'its .nspawn file, too'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create import" -l network -xa 'veth host none'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from create import" -l private-users -d 'nobody on the host'
+complete -c aios -n "$machine; and __fish_seen_subcommand_from create import" -l no-private-users -d 'those of the host'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l distro -xa 'debian ubuntu arch fedora'
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l release -x
 complete -c aios -n "$machine; and __fish_seen_subcommand_from create" -l refresh -d 'from packages of now'
