@@ -16,9 +16,13 @@ from sandbox import Sandbox
 from bench import Figure, spread
 
 ROUNDS = 60
+PAUSED_ROUNDS = 30
+PAUSE_SECONDS = 0.1
+"""As between two commands of a person's: processors sleep, and the kernel waits for all of them
+before a process is in its cgroup."""
 AT_ONCE = 64
 COMMANDS = 10_000
-"""Between the two looks at the services' memory (--commands)."""
+"""Between the two looks at the services' memory."""
 SERVICES = ("exec@aios", "policy", "memory")
 
 # Each runs in the sandbox, as root, and prints JSON. Times are milliseconds.
@@ -70,6 +74,7 @@ times, used = {name: [] for name in peers}, dict.fromkeys(peers, 0.0)
 for round_ in range(int(sys.argv[1]) + 1):
     # In another order each time: what one leaves behind, the next one pays for.
     for name, work in random.sample(list(peers.items()), len(peers)):
+        time.sleep(float(sys.argv[3]))
         begin, before = time.perf_counter(), cpu()
         work()
         if round_:
@@ -207,7 +212,8 @@ def figures() -> Iterator[Figure]:
         return json.loads(said.stdout)
 
     try:
-        yield from _warm(*ask(WARM, ROUNDS, _podman(sandbox)))
+        yield from _warm(*ask(WARM, ROUNDS, _podman(sandbox), 0))
+        yield from _paused(ask(WARM, PAUSED_ROUNDS, "none", PAUSE_SECONDS)[0])
         yield from _together(ask(TOGETHER, AT_ONCE))
         yield from _cold(ask(COLD))
         yield from _stream(ask(STREAM))
@@ -244,6 +250,15 @@ def _warm(times: Mapping[str, Sequence[float]], used: Mapping[str, float]) -> It
         if peer not in median:
             continue
         yield Figure(f"{ours} / {peer}", median[ours] / median[peer], "x")
+
+
+def _paused(times: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
+    median = {name: statistics.median(values) for name, values in times.items()}
+    peer = "systemd-run -M"
+    yield Figure(f"after a pause: {peer}, median", median[peer], "ms")
+    for ours in ("governed, notify (standard)", "aios exec, a fresh process"):
+        yield Figure(f"after a pause: {ours}, median", median[ours], "ms")
+        yield Figure(f"after a pause: {ours} / {peer}", median[ours] / median[peer], "x")
 
 
 def _together(rates: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
