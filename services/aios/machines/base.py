@@ -34,6 +34,15 @@ class Base:
     tree: Path
     stale: str = ""
     """Of when it is, and why it is no newer one."""
+    number: int = 0
+    """Its inode's: another tree may have its name by the time it has been copied."""
+
+    def require_same(self) -> None:
+        """After copying, which is by path. Raises Unavailable."""
+        if _number(self.tree) != self.number:
+            raise Unavailable(
+                f"{self.tree} was built anew while it was copied", hint="aios machine create, again"
+            )
 
 
 class Bases:
@@ -56,7 +65,8 @@ class Bases:
                 stale = f"of {days:.0f} days ago, and no new one: {error.message}"
         if not link.is_dir():
             raise Unavailable(f"there is no tree {link}", hint="aios machine create, again")
-        return Base(link.resolve(), stale)
+        tree = link.resolve()
+        return Base(tree, stale, _number(tree))
 
     async def _build(self, unit: str, tell: Tell) -> None:
         async with self._wanted(unit):
@@ -85,6 +95,14 @@ class Bases:
             self._waiting[unit] -= 1
             if not self._waiting[unit]:
                 await self._units.stop(unit)
+
+
+def _number(tree: Path) -> int:
+    """0 where there is none."""
+    try:
+        return tree.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _days(tree: Path) -> float | None:

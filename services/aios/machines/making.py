@@ -65,6 +65,7 @@ class Making:
             async with self._belongings.noted(new), self._trees.made(new.tree, tell) as made:
                 await tell("copying the tree")
                 await tree.copy(found.tree, made)
+                found.require_same()
                 identity.forget(made)
                 if network is Network.VETH:
                     serve_network(made)
