@@ -10,6 +10,7 @@ from aios.errors import AiosError, Unavailable
 from aios.text import visible
 
 _LONGEST = 500
+_KEPT = 1 << 16
 
 
 @contextlib.asynccontextmanager
@@ -34,7 +35,11 @@ async def running(
 async def ended(process: asyncio.subprocess.Process, what: str) -> None:
     """Raises Unavailable with what it said, unless it ended well."""
     assert process.stderr is not None  # noqa: S101 - `running` made it so
-    said = (await process.stderr.read()).decode(errors="replace").strip()
+    kept = b""
+    # An archive chooses how much there is to say about it.
+    while more := await process.stderr.read(_KEPT):
+        kept = (kept + more)[:_KEPT]
+    said = kept.decode(errors="replace").strip()
     if status := await process.wait():
         raise failure(what, said or f"exit status {status}")
 
