@@ -61,9 +61,13 @@ def want(machine: str, access: Access, directory: Path = WANTED) -> None:
     """On disk when it returns. Raises OSError."""
     path = directory / machine
     new = directory / f".{machine}.new"
-    new.write_text(f"{access}\n")
-    new.chmod(0o644)
-    with new.open("rb") as file:
+    # Root writes here, too, when a machine is copied: not through what aios-memory has laid there.
+    new.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(new, flags, 0o600), "w") as file:  # noqa: PTH123 - a descriptor has no Path
+        file.write(f"{access}\n")
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
         os.fsync(file.fileno())
     new.replace(path)
     durable.sync(directory)

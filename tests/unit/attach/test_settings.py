@@ -63,6 +63,18 @@ def test_what_is_not_utf8_stays_as_it_is(tmp_path: Path) -> None:
     assert not files.write(path, attach(files.read(path)))
 
 
+def test_a_word_is_written_through_no_link(tmp_path: Path) -> None:
+    """Root writes it in a directory of aios-memory's, when a machine is copied."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("before")
+    (tmp_path / ".web.new").symlink_to(theirs)
+    access.want("web", Access.SOCKET, tmp_path)
+    assert theirs.read_text() == "before" and not theirs.stat().st_mode & 0o002
+    assert access.wanted("web", tmp_path) is Access.SOCKET
+    assert not (tmp_path / "web").is_symlink()
+    assert (tmp_path / "web").stat().st_mode & 0o777 == 0o644
+
+
 def test_bus_files_name_the_machine_as_the_bus_writes_it() -> None:
     activation = bus_files.activation("aios.dev_1")
     assert "Name=org.aios.Exec1.aios_2edev_5f1\n" in activation
