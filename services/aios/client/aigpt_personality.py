@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aios.client.aigpt_store import Store
+from aios.client.handing_over import may_keep
 from aios.errors import InvalidOption
 from aios.memory.memories import MAX_LIMIT
 from aios.memory.personality import HIGH, ITEMS, LOW, SCALE, indicate, score, summary
@@ -73,8 +74,9 @@ def ask(kept: Path) -> list[int]:
             ) from None
         if said.strip() in map(str, range(LOW, HIGH + 1)):
             answers.append(int(said))
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(answers))
+            if may_keep(str(kept.parent)):
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(json.dumps(answers))
         else:
             print(f"      {LOW} to {HIGH}, please")
     return answers

@@ -4,7 +4,7 @@ The service keeps what it was given, so this is done once for each change of the
 ever stops what the person wanted to do.
 """
 
-# ruff: noqa: SIM105, PTH103, PTH105, PTH111, PTH116, PTH118, PTH120, PTH123 - those imports take longer than a command
+# ruff: noqa: SIM105, PTH100, PTH103, PTH105, PTH111, PTH112, PTH116, PTH118, PTH120, PTH123 - those imports take longer than a command
 
 from __future__ import annotations
 
@@ -102,6 +102,8 @@ class Handed:
         file = self._state
         new = f"{file}.{os.getpid()}"
         try:
+            if not may_keep(os.path.dirname(file)):
+                return
             os.makedirs(os.path.dirname(file), exist_ok=True, mode=0o700)
             with open(new, "w") as note:
                 note.write(mark)
@@ -111,6 +113,17 @@ class Handed:
 
     def _warn(self, why: str) -> None:
         print(f"aios: {self.what} are not taken: {visible(why)}", file=sys.stderr)
+
+
+def may_keep(directory: str) -> bool:
+    """Whether root may write there: not in somebody else's home, which HOME names where sudo keeps
+    it, and where they may have laid a link in the way."""
+    if os.getuid():
+        return True
+    directory = os.path.abspath(directory)
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    return os.stat(directory).st_uid == 0
 
 
 def _text(file: str) -> str:

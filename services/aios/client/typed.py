@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+from aios.client.handing_over import may_keep
 from aios.client.terminal import Terminal
 from aios.text import visible
 
@@ -55,6 +56,8 @@ class Kept:
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         with contextlib.suppress(OSError, RuntimeError):
             file = Path(state).expanduser() / "aios" / "history"
+            if not may_keep(str(file.parent)):
+                return
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             with file.open(errors="replace", newline="") as reading:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.unit.client.conftest import Serve, Service
 
-from aios.client import own_rules
+from aios.client import own_rules, typed
 
 TEXT = '[aigpt]\nx = 1\n\n[permissions]\ndeny = ["cat"]\n'
 
@@ -91,6 +91,29 @@ def test_somebody_elses_file_is_not_ones_own(
     monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     own_rules.hand_over()
     assert texts(service) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root's")
+def test_root_keeps_nothing_in_a_persons_home(
+    file: Path, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may be HOME (sudo keeps it): they could have root write through a link of theirs."""
+    home, target = tmp_path / "home", tmp_path / "of-roots"
+    (home / "aios").mkdir(parents=True)
+    target.write_text("before")
+    for name in ("history", f"own-rules.{os.getpid()}"):
+        (home / "aios" / name).symlink_to(target)
+    for path in (home, home / "aios"):
+        os.chown(path, 1000, 1000)
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    file.write_text(TEXT)
+    own_rules.hand_over()
+    typed.Kept().add("a prompt")
+    assert texts(service) == [TEXT]
+    assert target.read_text() == "before"
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "not/there"))
+    typed.Kept()
+    assert not (home / "not").exists()
 
 
 def test_people_in_machines_have_none(file: Path, service: Service, runtime: Path) -> None:
