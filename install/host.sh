@@ -162,7 +162,11 @@ _install_users() {
     while read -r _ name _; do
         getent passwd "$name" >/dev/null || getent group "$name" >/dev/null || names+=("$name")
     done < <(grep '^[ug] ' "$SOURCE/units/aios-sysusers.conf")
-    [ "${#names[@]}" = 0 ] || undo sh -c "$REMOVE_USERS" sh "${names[@]}"
+    if [ "${#names[@]}" -gt 0 ]; then
+        undo sh -c "$REMOVE_USERS" sh "${names[@]}"
+        # Before it: who has a process is not removed.
+        undo systemctl --quiet stop 'aios-*.timer' 'aios-*.socket' 'aios-*.service'
+    fi
     systemd-sysusers aios.conf 2>/dev/null
     while read -r _ directory _; do
         if [ ! -d "$directory" ]; then
@@ -228,6 +232,9 @@ enable_units() {
     [ "${#units[@]}" -gt 0 ] || return 0
     changed
     note unit "${units[@]}"
-    undo systemctl --quiet disable "${units[@]}"
+    # shellcheck disable=SC2016 # for a shell of its own
+    undo sh -c 'for unit; do
+        ! systemctl cat "$unit" >/dev/null 2>&1 || systemctl --quiet disable "$unit" || exit
+    done' sh "${units[@]}"
     systemctl --quiet enable "${units[@]}"
 }

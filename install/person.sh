@@ -13,8 +13,13 @@ install_user() {
         changed
         note member "${groups[@]/#/$user:}"
         # shellcheck disable=SC2016 # for a shell of its own
-        undo sh -c 'for group; do gpasswd --delete "$0" "$group"; done' "$user" "${groups[@]}"
-        usermod --append --groups "$(IFS=,; echo "${groups[*]}")" "$user"
+        undo sh -c 'for group; do
+            ! id -nG "$0" | tr " " "\n" | grep -qxF "$group" || gpasswd --delete "$0" "$group" || exit
+        done' "$user" "${groups[@]}"
+        # Not usermod, which knows no people but those of /etc/passwd.
+        for group in "${groups[@]}"; do
+            gpasswd --add "$user" "$group" >/dev/null
+        done
     fi
     _link_memory "$user"
 }

@@ -69,6 +69,36 @@ def test_who_installs(environment: str, user: str) -> None:
     assert (said.stdout.strip(), said.stderr) == (user, "")
 
 
+@pytest.mark.parametrize("killed", ["before", "after"])
+def test_a_membership_is_taken_back_once(tmp_path: Path, killed: str) -> None:
+    """Also where it was not given yet, or was taken back before a kill: a way back that fails
+    keeps every further installation from beginning."""
+    groups = tmp_path / "groups"
+    groups.write_text("users\n")
+    script = f"""
+id() {{ paste -sd " " {groups}; }}
+gpasswd() {{
+    case $1 in
+    --add) echo "$3" >>{groups} ;;
+    --delete) grep -qxF "$3" {groups} && sed -i "/^$3$/d" {groups} ;;
+    esac
+}}
+export -f id gpasswd
+changed() {{ :; }}
+note() {{ :; }}
+_link_memory() {{ :; }}
+undo() {{
+    shift
+    back=(bash "$@")
+    [ {killed} = after ] || exit 0
+}}
+trap '"${{back[@]}}" && "${{back[@]}}" && sort {groups}' EXIT
+install_user ann
+"""
+    done = part(script, "person")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "users\n", "")
+
+
 def test_space_is_summed_for_each_file_system() -> None:
     script = """
         _space_needed() { echo /proc/aios 10; echo /proc/other 20; echo / 5; }
