@@ -148,6 +148,8 @@ _check_host() {
         ;;
     esac
     if [ -n "$user" ]; then
-        getent passwd -- "$user" >/dev/null || die "there is no user $user here"
+        # By its number, too.
+        name=$(getent passwd -- "$user") || die "there is no user $user here"
+        user=${name%%:*} name=''
     fi
 }

@@ -69,6 +69,11 @@ def test_who_installs(environment: str, user: str) -> None:
     assert (said.stdout.strip(), said.stderr) == (user, "")
 
 
+def test_a_user_may_be_a_number() -> None:
+    done = part('parse --user 0\necho "$user$name"', "arguments")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "root\n", "")
+
+
 @pytest.mark.parametrize("killed", ["before", "after"])
 def test_a_membership_is_taken_back_once(tmp_path: Path, killed: str) -> None:
     """Also where it was not given yet, or was taken back before a kill: a way back that fails
