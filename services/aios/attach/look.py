@@ -14,7 +14,12 @@ from aios.ids import HOST, is_machine
 
 def look(machine: str) -> Found:
     pid = leader(machine)
-    there = mounts(Path(f"/proc/{pid}/mountinfo").read_text()) if pid else {}
+    there: dict[str, str] = {}
+    try:
+        there = mounts(Path(f"/proc/{pid}/mountinfo").read_text()) if pid else {}
+    except OSError:
+        # It has ended, and machined has not come to say so.
+        pid = 0
     error = idmap.error(DATABASE)
     problem = ""
     if error:

@@ -1,10 +1,11 @@
 """A machine's .nspawn file belongs to its user, but for the lines between the marks."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from aios.attach import access, bus_files, files
+from aios.attach import access, bus_files, files, look
 from aios.attach.access import Access
 from aios.attach.look import mounts
 from aios.attach.settings import BEGIN, END, attach, block
@@ -73,6 +74,14 @@ def test_a_word_is_written_through_no_link(tmp_path: Path) -> None:
     assert access.wanted("web", tmp_path) is Access.SOCKET
     assert not (tmp_path / "web").is_symlink()
     assert (tmp_path / "web").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_machine_that_has_just_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What machined says of it is still there: it is put under aios all the same."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    monkeypatch.setattr(look, "leader", lambda _machine: ended.pid)
+    assert (look.look("aios").leader, look.look("aios").sockets) == (0, False)
 
 
 def test_bus_files_name_the_machine_as_the_bus_writes_it() -> None:
