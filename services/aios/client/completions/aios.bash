@@ -50,19 +50,11 @@ _aios() {
         esac
     done
     case $previous in
-    --resume)
-        mapfile -t COMPREPLY < <(compgen -W "$(_aios_sessions)" -- "$current")
-        return
-        ;;
-    -m | --machine)
-        mapfile -t COMPREPLY < <(compgen -W "$(_aios_machines)" -- "$current")
-        return
-        ;;
     -u | --user)
         mapfile -t COMPREPLY < <(compgen -u -- "$current")
         return
         ;;
-    --config | --cases)
+    --config | --cases | --output)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -70,36 +62,22 @@ _aios() {
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
         ;;
+    --resume) word=$(_aios_sessions) ;;
+    -m | --machine) word=$(_aios_machines) ;;
     --decision)
-        mapfile -t COMPREPLY < <(compgen -W "auto_allow notify require_approval deny approved
-            rejected expired withdrawn" -- "$current")
-        return
+        word="auto_allow notify require_approval deny approved rejected expired withdrawn"
         ;;
-    --profile)
-        mapfile -t COMPREPLY < <(compgen -W "read-only standard full" -- "$current")
-        return
-        ;;
-    --outcome)
-        mapfile -t COMPREPLY < <(compgen -W "ok failed" -- "$current")
-        return
-        ;;
-    --only)
-        mapfile -t COMPREPLY < <(compgen -W "memories commands" -- "$current")
-        return
-        ;;
-    --access)
-        mapfile -t COMPREPLY < <(compgen -W "read-only socket none read-write" -- "$current")
-        return
-        ;;
-    --network)
-        mapfile -t COMPREPLY < <(compgen -W "veth host none" -- "$current")
-        return
-        ;;
-    --output)
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        return
-        ;;
+    --profile) word="read-only standard full" ;;
+    --outcome) word="ok failed" ;;
+    --only) word="memories commands" ;;
+    --access) word="read-only socket none read-write" ;;
+    --network) word="veth host none" ;;
+    *) previous='' ;;
     esac
+    if [ -n "$previous" ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+        return
+    fi
     case $command in
     '') word="$commands -m --machine --wait-approval --resume --continue --plain --json --version --help" ;;
     exec)
