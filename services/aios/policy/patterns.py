@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
 
@@ -44,6 +44,16 @@ def split(pattern: str) -> tuple[list[str], bool]:
     return words, False
 
 
+def require_globs(words: Iterable[str]) -> None:
+    """Raises BadPattern for a glob that is none, such as [z-a]: later it would fail every check."""
+    for word in words:
+        if "[" in word:
+            try:
+                glob(word)
+            except re.error as error:
+                raise BadPattern(f"{word}: {error}") from error
+
+
 def is_line(pattern: str) -> bool:
     """Whether the pattern has shell syntax, so that it is compared as a parsed line."""
     return _SYNTAX.search(pattern) is not None
@@ -56,6 +66,7 @@ class Mild:
 
     def __init__(self, pattern: str) -> None:
         self.words, self.exact = split(pattern)
+        require_globs(self.words)
         self.words[0] = plain_name(self.words[0])
         self._globs = [
             re.compile(glob_any(word), re.DOTALL) if has_glob(word) else None for word in self.words
@@ -238,6 +249,7 @@ class Strict:
     def __init__(
         self, words: list[str], *, exact: bool = False, redirects: Sequence[str] = ()
     ) -> None:
+        require_globs([*words, *redirects])
         self.words = words
         path = plain_name(words[0]) if words else ""
         self.path = path if "/" in path else ""

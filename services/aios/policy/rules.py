@@ -13,7 +13,7 @@ from aios import toml_text
 from aios.config import SECTIONS
 from aios.errors import ConfigError
 from aios.policy.decision import Decision
-from aios.policy.patterns import BadPattern, LinePattern, Mild, Strict, is_line
+from aios.policy.patterns import BadPattern, LinePattern, Mild, Strict, is_line, require_globs
 
 _KEYS = frozenset(
     ("auto_allow", "notify", "require_approval", "deny", "default", "rule", "mask", "secrets",
@@ -145,11 +145,20 @@ class _Loader:
             default=default,
             default_line=1 if default is None else self._key_line("default"),
             mask=tuple(text for text, _ in self._strings(table, "mask")),
-            secrets=tuple(text for text, _ in self._strings(table, "secrets")),
-            devices=tuple(text for text, _ in self._strings(table, "devices")),
+            secrets=self._globs(table, "secrets"),
+            devices=self._globs(table, "devices"),
             user_floor=self._decision(table, "user_floor"),
             host_is_machine=self._flag(table, "host_is_machine"),
         )
+
+    def _globs(self, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        found = self._strings(table, key)
+        for text, line in found:
+            try:
+                require_globs([text])
+            except BadPattern as error:
+                raise self.fail(line, f"[permissions] {key}: {error}") from error
+        return tuple(text for text, _ in found)
 
     def _flag(self, table: Mapping[str, Any], key: str) -> bool | None:
         value = table.get(key)
