@@ -16,7 +16,7 @@ from aios.chat.job import STREAMS
 from aios.chat.mcp_client import Tools
 from aios.chat.turn import REFUSALS, Turn, described, ignored
 from aios.errors import AiosError, InvalidOption, Unavailable
-from aios.marked import between, mark
+from aios.marked import between, mark, records
 from aios.options import Options
 from aios.redact import redact
 
@@ -147,8 +147,7 @@ class Toolbox:
         try:
             _check_text(given)
             if self.others.has(name):
-                await self.turn.emit(Kind.TOOL, {"name": name, "why": ""})
-                return Outcome(await self.others.call(self.turn, name, given))
+                return await self._foreign(name, given)
             if name not in _KNOWN:
                 raise InvalidOption(f"no tool {name!r}", hint="known: " + ", ".join(_KNOWN))
             options = Options(given, _KNOWN[name])
@@ -164,6 +163,17 @@ class Toolbox:
             return Outcome(f"It did not run. {type(error).__name__}: {error}", True, True)
         except AiosError as error:
             return Outcome(f"{type(error).__name__}: {error}", True)
+
+    async def _foreign(self, name: str, given: Mapping[str, Any]) -> Outcome:
+        await self.turn.emit(Kind.TOOL, {"name": name, "why": ""})
+        try:
+            return Outcome(await self.others.call(self.turn, name, given))
+        except REFUSALS:
+            raise
+        except AiosError as error:
+            # Much of it may be the server's own words.
+            told = between(mark(), "source=server", redact(str(error)))
+            return Outcome(f"{type(error).__name__}:\n{told}", True)
 
     async def _run(self, options: Options, stopped: Callable[[str], None]) -> Outcome:
         ran = await self.turn.run(
@@ -189,15 +199,15 @@ class Toolbox:
                         wanted[key] = options.get_str(key)
                 rows = await person.history(wanted)
                 kept = [{key: row[key] for key in _ROW if key in row} for row in rows]
-                return Outcome(_data(kept, "no such command in the history"))
+                return Outcome(_data(name, kept, "no such command in the history"))
             case "remember":
                 memory = await person.remember(options.get_str("content"))
                 return Outcome(f"remembered as {memory}")
             case "recall":
                 found = await person.recall(options.get_str("query"), limit)
-                return Outcome(_data(found, "nothing remembered"))
+                return Outcome(_data(name, found, "nothing remembered"))
             case "machines":
-                return Outcome(_data(person.machines(), "no machine runs"))
+                return Outcome(_data(name, person.machines(), "no machine runs"))
             case "output":
                 # All of it: a piece could begin in the middle of a secret.
                 return Outcome(await asyncio.to_thread(self._output, options))
@@ -236,9 +246,13 @@ def _about(name: str, options: Options) -> str:
     return ""
 
 
-def _data(rows: list[dict[str, Any]], none: str) -> str:
-    """One JSON object a line: whatever is in it stays inside its quotes."""
-    return "\n".join(redact(json.dumps(row, ensure_ascii=False)) for row in rows) or none
+def _data(source: str, rows: list[dict[str, Any]], none: str) -> str:
+    kept, lines = records(rows)
+    if not kept:
+        return none
+    told = between(mark(), f"source={source}", lines)
+    left_out = len(rows) - len(kept)
+    return f"{told}\n({left_out} more are left out.)" if left_out else told
 
 
 def _moment(text: str) -> str:

@@ -5,7 +5,6 @@ Hints about a tool are told once, before anybody knows which command will be run
 rest, and a client may let it pass without asking; `run` may destroy.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from mcp_types import CallToolResult, ToolAnnotations
 
 from aios.client.place import hosts_machine
 from aios.errors import AiosError, InvalidOption
-from aios.marked import between, bounded, mark
+from aios.marked import between, bounded, mark, records
 from aios.mcp.answers import answered, failed
 from aios.mcp.hands import Fields, Hands, Ran, Tell
 from aios.memory import questions, zones
@@ -163,22 +162,11 @@ async def _recall(hands: Hands, given: Given, _tell: Tell) -> CallToolResult:
 
 
 def _listed(name: str, rows: list[Fields]) -> CallToolResult:
-    """As many as fit: the first are the best. An object a line, so that what is in it stays in its
-    quotes."""
-    kept: list[Fields] = []
-    lines: list[str] = []
-    size = 0
-    for row in rows:
-        line = redact(json.dumps(row, ensure_ascii=False))
-        size += len(line)
-        if size > MAX_LISTED:
-            break
-        lines.append(line)
-        kept.append({key: redact(v) if isinstance(v, str) else v for key, v in row.items()})
+    kept, lines = records(rows)
     answer: Fields = {name: kept, "notice": NOTICE}
     if len(kept) < len(rows):
         answer["left_out"] = len(rows) - len(kept)
-    text = between(mark(), f"source={name}", "\n".join(lines)) if lines else "nothing found"
+    text = between(mark(), f"source={name}", lines) if lines else "nothing found"
     return answered(answer, text)
 
 
@@ -186,7 +174,6 @@ async def _remember(hands: Hands, given: Given, _tell: Tell) -> CallToolResult:
     return answered({"id": await hands.remember(given["content"], given.get("entities", []))})
 
 
-MAX_LISTED = 16_000
 _TOLD = (
     "id", "decision", "rule", "profile", "ended", "limit", "signal", "duration_usec", "truncated",
     "stdout_bytes", "stderr_bytes", "profile_blocked", "unenforced",
