@@ -7,9 +7,9 @@ who asks it for the end is then whom the job belongs to.
 
 import asyncio
 import codecs
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,15 @@ async def follow(
     nobody listens at `path`. Cancelling it cancels the command."""
     connection = await Connection.open(path)
     readers: list[asyncio.Task[None]] = []
+    pipes: list[FileIO] = []
     try:
         job, ends = await _start(connection, command, options)
-        readers += [
-            asyncio.ensure_future(_read(end, stream, output))
-            for end, stream in zip(ends, STREAMS, strict=True)
-        ]
+        pipes += [FileIO(end) for end in ends]
         started(job)
+        readers += [
+            asyncio.ensure_future(_read(pipe, stream, output))
+            for pipe, stream in zip(pipes, STREAMS, strict=True)
+        ]
         for attempt in range(MAX_RECONNECTIONS + 1):
             try:
                 answer = await connection.call("org.aios.Exec1.Job.Wait", {"object": job})
@@ -58,6 +60,10 @@ async def follow(
         connection.close()
         for reader in readers:
             reader.cancel()
+        # A reader that never began has closed nothing.
+        await asyncio.gather(*readers, return_exceptions=True)
+        for pipe in pipes:
+            pipe.close()
 
 
 async def _start(
@@ -83,10 +89,9 @@ def _gone(path: Path) -> Unavailable:
     )
 
 
-async def _read(end: int, stream: str, output: Output) -> None:
+async def _read(pipe: FileIO, stream: str, output: Output) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
-    pipe = os.fdopen(end, "rb", buffering=0)
     transport, _protocol = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), pipe
     )
