@@ -176,11 +176,12 @@ class Channel:
             self.close()
             return
         self._buffer += data
-        *messages, rest = self._buffer.split(b"\0")
-        for message in messages:
-            self._messages.put_nowait(bytes(message))
-        self._buffer = rest
-        if len(rest) > self._max_message or self._messages.qsize() > self._max_queued:
+        # What is there already is not looked at again: a peer may send a byte at a time.
+        if b"\0" in data:
+            *messages, self._buffer = self._buffer.split(b"\0")
+            for message in messages:
+                self._messages.put_nowait(bytes(message))
+        if len(self._buffer) > self._max_message or self._messages.qsize() > self._max_queued:
             self.close()
 
     async def receive(self) -> bytes | None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from aios.caller import Caller
+from aios.channel import Channel
 from aios.errors import Denied
 from aios.interface import Call, Interface
-from aios.varlink import MAX_QUEUED, VarlinkServer
+from aios.varlink import MAX_MESSAGE, MAX_QUEUED, VarlinkServer
 
 
 class Policy(Interface):
@@ -134,6 +136,25 @@ async def test_a_peer_that_goes_cancels_its_call(door: Door) -> None:
     assert not policy.gone.is_set()
     writer.close()
     await asyncio.wait_for(policy.gone.wait(), 10)
+
+
+async def test_a_peer_that_sends_byte_by_byte_costs_no_more_for_it() -> None:
+    ours, theirs = socket.socketpair()
+    gone = asyncio.Event()
+    channel = Channel(theirs, gone.set, max_message=MAX_MESSAGE, max_queued=1)
+    channel._buffer += b"x" * (MAX_MESSAGE - 1)
+    begun = time.process_time()
+    for _ in range(2000):
+        ours.send(b"\n")
+        channel._buffer.pop()
+        channel._readable()
+    assert time.process_time() - begun < 0.5
+    ours.send(b"\0")
+    channel._readable()
+    message = await channel.receive()
+    assert message is not None and len(message) == MAX_MESSAGE - 1
+    channel.close()
+    ours.close()
 
 
 async def test_a_flood_of_unanswered_calls_is_cut_off(door: Door) -> None:
