@@ -112,7 +112,13 @@ def application(server: Server[Any], known: str, hosts: Sequence[str] = ()) -> G
 async def serve(server: Server[Any], port: int, hosts: Sequence[str]) -> None:
     """Until it is stopped. port 0: a free one; where it is reached is told on standard error."""
     file = token_file()
-    known, new = token(file)
+    try:
+        known, new = token(file)
+    except OSError as error:
+        raise ConfigError(
+            f"no token can be kept in {file}: {error.strerror}",
+            hint="it is a file of your own, mode 600, in a directory that you can write to",
+        ) from error
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from mcp.server.lowlevel import Server
 
 from aios.errors import ConfigError
-from aios.mcp.http import token
+from aios.mcp.http import serve, token
 
 
 def test_made_once(tmp_path: Path) -> None:
@@ -32,3 +33,10 @@ def test_what_is_no_token(tmp_path: Path) -> None:
     file.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):
         token(file)
+
+
+async def test_where_none_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "aios").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match="no token can be kept"):
+        await serve(Server("x"), 0, ())
