@@ -32,7 +32,7 @@ async def test_no_pipe_is_left_where_the_session_has_no_room(world: Any) -> None
     path = machine_socket("box", world.chat._sockets)
     before = pipes()
     with pytest.raises(OSError, match="No space"):
-        await job.follow(path, "echo 1", {}, started, output)
-    # The command's own ends are the fixture's.
+        await job.follow(path, "sleep 60", {}, started, output)
+    # Stopped, as its caller is gone; its own ends are closed then.
     await asyncio.gather(*world.exec.jobs.values())
     assert pipes() == before
