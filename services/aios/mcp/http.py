@@ -123,6 +123,8 @@ async def serve(server: Server[Any], port: int, hosts: Sequence[str]) -> None:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((ADDRESS, port))
+        # Before it is told: who reads on may connect at once.
+        listening.listen()
     except OSError as error:
         listening.close()
         raise Unavailable(f"port {port}: {error.strerror}", hint="another --http PORT?") from error

@@ -1,8 +1,10 @@
-"""The token of `aios mcp --http`: made once, and no other's."""
+"""`aios mcp --http`: its token, made once and no other's, and when it can be reached."""
 
+import socket
 from pathlib import Path
 
 import pytest
+import uvicorn
 from mcp.server.lowlevel import Server
 
 from aios.errors import ConfigError
@@ -40,3 +42,19 @@ async def test_where_none_can_be_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with pytest.raises(ConfigError, match="no token can be kept"):
         await serve(Server("x"), 0, ())
+
+
+async def test_who_is_told_where_it_is_can_connect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ""
+
+    async def not_yet(_server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        nonlocal told
+        told = capsys.readouterr().err
+        socket.create_connection(sockets[0].getsockname(), timeout=10).close()
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(uvicorn.Server, "serve", not_yet)
+    await serve(Server("aios"), 0, ())
+    assert "MCP at http://127.0.0.1:" in told
