@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from governed import run
 from sandbox import PYTHON, Sandbox
 
-from bench import Figure, spread
+from bench import Figure, sandboxed, spread
 
 RECORDS = int(os.environ.get("AIOS_BENCH_RECORDS", "1000000"))
 """In the journal that is searched."""
@@ -178,9 +178,7 @@ chgrp -R systemd-journal "$directory"
 
 
 def figures() -> Iterator[Figure]:
-    sandbox = Sandbox("bench-audit")
-    sandbox.install("--", "true")
-    try:
+    with sandboxed("bench-audit", end="--purge") as sandbox:
         # As LogRateLimitIntervalSec= has it for exec's real unit.
         sandbox.sh(
             "mkdir -p /run/systemd/journald.conf.d; printf '[Journal]\\nRateLimitBurst=0\\n'"
@@ -188,8 +186,6 @@ def figures() -> Iterator[Figure]:
         )
         yield from _writing(sandbox)
         yield from _reading(sandbox)
-    finally:
-        sandbox.install("--purge")
 
 
 def _writing(sandbox: Sandbox) -> Iterator[Figure]:

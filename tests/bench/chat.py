@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox import Sandbox
 
-from bench import Figure, spread
+from bench import Figure, resident, sandboxed, source, spread
 
 ROUNDS = 60
 AT_ONCE = 50
@@ -22,8 +22,10 @@ PROMPTS = 2
 LOOPBACK = Path(__file__).parents[1] / "loopback"
 
 # Each runs in the sandbox and prints JSON. Times are milliseconds.
-COMMON = """
-import json, pathlib, subprocess, sys, threading, time
+COMMON = (
+    source(resident)
+    + """
+import json, pathlib, sys, threading
 from http.client import HTTPConnection
 sys.path[:0] = ["/usr/lib/aios/client", "/run/bench"]
 from aios.client.varlink import Connection
@@ -48,12 +50,6 @@ def ask(session, prompt):
                 first = time.perf_counter()
         assert reply.parameters["status"] == "ok", reply.parameters
         return (first - begin) * 1000, (time.perf_counter() - begin) * 1000
-
-def resident(unit):
-    said = subprocess.run(["systemctl", "show", "-P", "MainPID", unit], text=True, check=True,
-                          stdout=subprocess.PIPE).stdout.strip()
-    words = pathlib.Path(f"/proc/{said}/status").read_text().split()
-    return int(words[words.index("VmRSS:") + 1]) / 1024
 
 def bare(url, rounds):
     # The model server alone: one connection, until its first event, and until its end.
@@ -84,6 +80,7 @@ try:
 finally:
     config.unlink()
 """
+)
 
 TURNS = """
 rounds = int(sys.argv[2])
@@ -142,9 +139,7 @@ print(json.dumps(found))
 
 
 def figures() -> Iterator[Figure]:
-    sandbox = Sandbox("bench-chat")
-    sandbox.install("--fresh", "--", "true", timeout=1200)
-    try:
+    with sandboxed("bench-chat", "--fresh", end="--purge") as sandbox:
         sandbox.run(["mkdir", "-p", "/run/bench/loopback"])
         for file in LOOPBACK.glob("*.py"):
             sandbox.run(["tee", f"/run/bench/loopback/{file.name}"], input=file.read_text())
@@ -157,8 +152,6 @@ def figures() -> Iterator[Figure]:
         yield from _together(*ask(TOGETHER, AT_ONCE, PROMPTS))
         yield from _first(ask(FIRST))
         yield from _client(sandbox)
-    finally:
-        sandbox.install("--purge")
 
 
 def _turns(

@@ -1,6 +1,6 @@
 """How well questions about commands are answered: recall@10 of phrasings over a made-up history.
 
-    tests/bench/commands.py [--seed N] [--rows N] [--missed]
+AIOS_BENCH_MISSED=1 shows which were not, held-out ones aside.
 
 Rows: machines, people's ways of writing commands, 150 days, most in working hours. A question is a
 phrasing (many per kind, in several styles) filled in for a row, and is kept if at most ten rows
@@ -8,22 +8,25 @@ answer it by the facts that the row was made from, never by what reads the quest
 phrasing of each kind is held out: nobody looked at what it missed while the reader was written.
 """
 
-import argparse
+import os
 import random
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
-
 from aios.memory import answers, history, schema
+from bench import Figure, spread
 
+SEED = 1
+ROWS = 3000
+EACH = 4
+"""Questions for each phrasing."""
 NOW = datetime(2026, 5, 14, 16, 20, tzinfo=UTC)  # a Thursday
 MACHINES = ("aios", "aios-dev", "aios-prod", "workspace", "web1")
 PACKAGES = ("nginx", "htop", "postgresql", "redis-server", "vim", "ripgrep", "docker.io", "git",
@@ -301,37 +304,25 @@ def load(connection: sqlite3.Connection, facts: list[Fact]) -> None:
             )  # fmt: skip
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=3000)
-    parser.add_argument("--each", type=int, default=4, help="questions for each phrasing")
-    parser.add_argument("--missed", action="store_true", help="show what was, held out or not")
-    given = parser.parse_args()
-    random_ = random.Random(given.seed)
-    facts = made(random_, given.rows)
+def figures() -> Iterator[Figure]:
+    random_ = random.Random(SEED)
+    facts = made(random_, ROWS)
     with (
         TemporaryDirectory() as directory,
         closing(schema.connect(Path(directory) / "memory.db")) as connection,
     ):
         load(connection, facts)
         scores: dict[bool, list[float]] = {False: [], True: []}
-        times = []
-        for one in asked(random_, facts, given.each):
+        waits = []
+        for one in asked(random_, facts, EACH):
             began = time.perf_counter()
             score = recall(connection, one)
-            times.append(time.perf_counter() - began)
+            waits.append((time.perf_counter() - began) * 1000)
             scores[one.held_out].append(score)
-            if score < 1 and given.missed and not one.held_out:
-                print(f"{score:.2f} {one.query}")
+            if score < 1 and os.environ.get("AIOS_BENCH_MISSED") and not one.held_out:
+                print(f"{score:.2f} {one.query}", file=sys.stderr)
     for held_out, name in ((False, "looked at"), (True, "held out")):
         values = scores[held_out]
-        print(f"{name}: recall@10 {sum(values) / len(values):.3f} of {len(values)} questions")
-    times.sort()
-    print(f"query: median {1e3 * times[len(times) // 2]:.1f} ms, p99 "
-          f"{1e3 * times[int(len(times) * 0.99)]:.1f} ms at {given.rows} commands")  # fmt: skip
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        yield Figure(f"{name}, questions", len(values), "")
+        yield Figure(f"{name}, recall@10", sum(values) / len(values), "")
+    yield from spread(f"a question at {ROWS:,} commands", waits, "ms")

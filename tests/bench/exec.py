@@ -6,14 +6,12 @@ no container there, that is said.
 """
 
 import json
-import statistics
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sandbox import Sandbox
+from sandbox import PYTHON
 
-from bench import Figure, spread
+from bench import Figure, medians, podman, ratios, resident, sandboxed, source, spread
 
 ROUNDS = 60
 PAUSED_ROUNDS = 30
@@ -23,7 +21,7 @@ before a process is in its cgroup."""
 AT_ONCE = 64
 COMMANDS = 10_000
 """Between the two looks at the services' memory."""
-SERVICES = ("exec@aios", "policy", "memory")
+SERVICES = ("aios-exec@aios", "aios-policy", "aios-memory")
 
 # Each runs in the sandbox, as root, and prints JSON. Times are milliseconds.
 COMMON = """
@@ -148,14 +146,9 @@ print(json.dumps(found))
 )
 
 MEMORY = (
-    COMMON
+    source(resident)
+    + COMMON
     + """
-def resident(unit):
-    pid = subprocess.run(["systemctl", "show", "-P", "MainPID", f"aios-{unit}.service"], text=True,
-                         check=True, stdout=subprocess.PIPE).stdout.strip()
-    words = pathlib.Path(f"/proc/{pid}/status").read_text().split()
-    return int(words[words.index("VmRSS:") + 1]) / 1024
-
 kept = connect()
 count, units = int(sys.argv[1]), sys.argv[2:]
 for _ in range(50):
@@ -189,9 +182,7 @@ print(json.dumps({name: statistics.median(found) for name, found in rates.items(
 
 
 # A container of the machine's own files.
-PODMAN = """
-command -v podman >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \\
-    --no-install-recommends podman runc >/dev/null
+CONTAINER = """
 podman container exists bench || podman --runtime runc run -d --name bench --network=none \\
     --pids-limit=-1 --ulimit nofile=20000:20000 --ulimit nproc=20000:20000 \\
     --rootfs /var/lib/machines/aios:O sleep infinity >/dev/null
@@ -201,43 +192,27 @@ podman exec bench /bin/true
 
 
 def figures() -> Iterator[Figure]:
-    sandbox = Sandbox("bench")
-    sandbox.install("--", "true")
+    with sandboxed("bench") as sandbox:
 
-    def ask(script: str, *arguments: object) -> Any:
-        words = [str(argument) for argument in arguments]
-        said = sandbox.run(
-            ["/usr/lib/aios/venv/bin/python3", "-I", "-", *words], input=script, timeout=3600
-        )
-        return json.loads(said.stdout)
+        def ask(script: str, *arguments: object) -> Any:
+            argv = [PYTHON, "-I", "-", *map(str, arguments)]
+            return json.loads(sandbox.run(argv, input=script, timeout=3600).stdout)
 
-    try:
-        yield from _warm(*ask(WARM, ROUNDS, _podman(sandbox), 0))
+        peer = "podman" if podman(sandbox, CONTAINER) else "none"
+        yield from _warm(*ask(WARM, ROUNDS, peer, 0))
         yield from _paused(ask(WARM, PAUSED_ROUNDS, "none", PAUSE_SECONDS)[0])
         yield from _together(ask(TOGETHER, AT_ONCE))
         yield from _cold(ask(COLD))
         yield from _stream(ask(STREAM))
         yield from _memory(*ask(MEMORY, COMMANDS, *SERVICES))
-    finally:
-        sandbox.install("--down")
-
-
-def _podman(sandbox: Sandbox) -> str:
-    """Whether there is a container `bench` of podman's."""
-    done = sandbox.run(["sh", "-ec", PODMAN], check=False, timeout=600)
-    if done.returncode == 0:
-        return "podman"
-    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    print(f"podman exec: not measured: {said[-1] if said else done.returncode}", file=sys.stderr)
-    return "none"
 
 
 def _warm(times: Mapping[str, Sequence[float]], used: Mapping[str, float]) -> Iterator[Figure]:
     for name, values in times.items():
         yield from spread(name, values, "ms")
         yield Figure(f"{name}, CPU of everything", used[name] / len(values), "ms")
-    median = {name: statistics.median(values) for name, values in times.items()}
-    for ours, peer in (
+    yield from ratios(
+        medians(times),
         ("governed, notify (standard)", "systemd-run -M"),
         ("governed, auto_allow (read-only)", "systemd-run -M, mount namespace"),
         ("governed, auto_allow (read-only)", "governed, notify (standard)"),
@@ -246,14 +221,11 @@ def _warm(times: Mapping[str, Sequence[float]], used: Mapping[str, float]) -> It
         ("aios exec, a fresh process", "nsenter -a"),
         ("aios exec, a fresh process", "python3 -IS -c pass"),
         ("aios exec, a fresh process", "podman exec"),
-    ):
-        if peer not in median:
-            continue
-        yield Figure(f"{ours} / {peer}", median[ours] / median[peer], "x")
+    )
 
 
 def _paused(times: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
-    median = {name: statistics.median(values) for name, values in times.items()}
+    median = medians(times)
     peer = "systemd-run -M"
     yield Figure(f"after a pause: {peer}, median", median[peer], "ms")
     for ours in ("governed, notify (standard)", "aios exec, a fresh process"):
@@ -262,7 +234,7 @@ def _paused(times: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
 
 
 def _together(rates: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
-    median = {name: statistics.median(values) for name, values in rates.items()}
+    median = medians(rates)
     for name, value in median.items():
         yield Figure(f"{AT_ONCE} at once: {name}", value, "/s")
     ratio = median["governed"] / median["systemd-run -M"]
@@ -270,7 +242,7 @@ def _together(rates: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
 
 
 def _cold(found: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
-    median = {name: statistics.median(values) for name, values in found.items()}
+    median = medians(found)
     for name, value in median.items():
         yield Figure(f"cold start: {name}, median", value, "ms")
     first, *_, command, bare = median.values()
@@ -287,5 +259,5 @@ def _stream(rates: Mapping[str, float]) -> Iterator[Figure]:
 
 def _memory(before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[Figure]:
     for unit, value in before.items():
-        yield Figure(f"aios-{unit}, resident", value, "MiB")
-        yield Figure(f"aios-{unit}, grown by {COMMANDS:,} commands", after[unit] - value, "MiB")
+        yield Figure(f"{unit}, resident", value, "MiB")
+        yield Figure(f"{unit}, grown by {COMMANDS:,} commands", after[unit] - value, "MiB")

@@ -4,10 +4,11 @@ what machinectl and podman take for the same tree without aios.
 """
 
 import random
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import containers
@@ -16,7 +17,7 @@ from image import ARCHIVE, DISK, TARBALL
 from person import PROMPT, Person
 from sandbox import Sandbox
 
-from bench import Figure
+from bench import Figure, medians, ratios, sandboxed
 
 KINDS = {"tarball": TARBALL, "oci": ARCHIVE, "image": DISK}
 ROUNDS = 5
@@ -38,64 +39,62 @@ def figures() -> Iterator[Figure]:
 
 
 def _started(directory: Path) -> Iterator[Figure]:
-    sandbox = Sandbox("bench-images")
-    sandbox.install("--", "true")
-    try:
+    with sandboxed("bench-images") as sandbox:
         containers.podman(sandbox, directory / ARCHIVE)
         begin = time.perf_counter()
         with image.running(sandbox, directory / TARBALL, NAME):
             yield Figure("import-tar and first boot", time.perf_counter() - begin, "s")
             _stop(sandbox)
             yield from _beside_each_other(sandbox)
-    finally:
-        sandbox.install("--down")
 
 
 def _beside_each_other(sandbox: Sandbox) -> Iterator[Figure]:
     """The rounds are interleaved, in another order each time; the first does not count."""
-    peers: dict[str, Callable[[], None]] = {
-        "machine: start to the prompt": lambda: _machine(sandbox, PROMPT, f"ai@{NAME}"),
-        "machine: start to a command": lambda: _machine(sandbox, "here", NAME, "/bin/echo", "here"),
-        "machinectl clone": lambda: _run(sandbox, "machinectl", "clone", NAME, "bench-clone"),
-        "podman run: to the prompt": lambda: _container(sandbox),
-        "podman run: true": lambda: _run(
-            sandbox, "podman", "run", "--rm", "--entrypoint=/bin/true", "aios"
+    true = ["podman", "run", "--rm", "--entrypoint=/bin/true", "aios"]
+    peers: dict[str, Callable[[ExitStack], None]] = {
+        "machine: start to the prompt": partial(_machine, sandbox, PROMPT, [f"ai@{NAME}"]),
+        "machine: start to a command": partial(
+            _machine, sandbox, "here", [NAME, "/bin/echo", "here"]
         ),
+        "machinectl clone": lambda _: _run(sandbox, "machinectl", "clone", NAME, "bench-clone"),
+        "podman run: to the prompt": partial(_container, sandbox),
+        "podman run: true": lambda _: _run(sandbox, *true),
     }
     times: dict[str, list[float]] = {name: [] for name in peers}
     for round_ in range(ROUNDS + 1):
         for name, work in random.sample(list(peers.items()), len(peers)):
-            begin = time.perf_counter()
-            work()
-            if round_:
-                times[name].append(time.perf_counter() - begin)
+            with ExitStack() as until:
+                begin = time.perf_counter()
+                work(until)
+                if round_:
+                    times[name].append(time.perf_counter() - begin)
             _stop(sandbox)
         _run(sandbox, "machinectl", "remove", "bench-clone")
-    median = {name: statistics.median(values) for name, values in times.items()}
+    median = medians(times)
     for name, value in median.items():
         yield Figure(f"{name}, median", value, "s")
-    for ours, peer in (
+    yield from ratios(
+        median,
         ("machine: start to the prompt", "machine: start to a command"),
         ("machine: start to the prompt", "machinectl clone"),
         ("podman run: to the prompt", "podman run: true"),
-    ):
-        yield Figure(f"{ours} / {peer}", median[ours] / median[peer], "x")
+    )
 
 
 def _run(sandbox: Sandbox, *argv: str) -> None:
     sandbox.run(argv, timeout=300)
 
 
-def _machine(sandbox: Sandbox, seen: str, *shell: str) -> None:
+def _machine(sandbox: Sandbox, seen: str, shell: Sequence[str], until: ExitStack) -> None:
+    """until: when the person at its terminal may go."""
     _run(sandbox, "systemctl", "start", f"systemd-nspawn@{NAME}")
-    with Person(sandbox, ["machinectl", "--quiet", "shell", *shell], user="root") as person:
-        person.sees(seen)
+    command = ["machinectl", "--quiet", "shell", *shell]
+    until.enter_context(Person(sandbox, command, user="root")).sees(seen)
 
 
-def _container(sandbox: Sandbox) -> None:
+def _container(sandbox: Sandbox, until: ExitStack) -> None:
     command = ["podman", "run", "--rm", "-it", f"--name={NAME}", "aios"]
-    with Person(sandbox, command, user="root", login=False) as person:
-        person.sees(PROMPT)
+    until.enter_context(Person(sandbox, command, user="root", login=False)).sees(PROMPT)
 
 
 def _stop(sandbox: Sandbox) -> None:

@@ -4,20 +4,11 @@ all is on disk (syncfs), and for a snapshot the memory's backup; theirs do not.
 """
 
 import json
-import statistics
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from sandbox import Sandbox
-
-from bench import Figure
+from bench import Figure, medians, podman, ratios, sandboxed
 
 ROUNDS = 4
-PODMAN = """
-command -v podman >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \\
-    --no-install-recommends podman runc >/dev/null
-"""
 
 # Runs in the sandbox, as root, and prints JSON. Times are seconds.
 SCRIPT = """
@@ -73,31 +64,22 @@ print(json.dumps(times))
 
 
 def figures() -> Iterator[Figure]:
-    sandbox = Sandbox("bench-machines")
-    sandbox.install("--", "true")
-    try:
-        podman = sandbox.run(["sh", "-ec", PODMAN], check=False, timeout=600).returncode == 0
-        if not podman:
-            print("podman run: not measured: it cannot be installed", file=sys.stderr)
-        said = sandbox.run(
-            ["/usr/bin/python3", "-I", "-", str(ROUNDS), "podman" if podman else ""],
-            input=SCRIPT, timeout=3600,
-        )  # fmt: skip
+    with sandboxed("bench-machines") as sandbox:
+        peer = "podman" if podman(sandbox) else ""
+        said = sandbox.run(["/usr/bin/python3", "-I", "-", str(ROUNDS), peer], input=SCRIPT,
+                           timeout=3600)  # fmt: skip
         yield from _figures(json.loads(said.stdout))
-    finally:
-        sandbox.install("--down")
 
 
 def _figures(times: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
-    median: dict[str, Any] = {name: statistics.median(values) for name, values in times.items()}
+    median = medians(times)
     for name, value in median.items():
         yield Figure(f"{name}, median", value, "s")
-    for ours, peer in (
+    yield from ratios(
+        median,
         ("aios machine create", "cp -a"),
         ("aios machine clone", "machinectl clone"),
         ("aios machine snapshot", "machinectl clone"),
         ("aios machine restore", "machinectl clone"),
         ("start to the first command", "podman run"),
-    ):
-        if peer in median:
-            yield Figure(f"{ours} / {peer}", median[ours] / median[peer], "x")
+    )

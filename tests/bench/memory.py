@@ -14,7 +14,6 @@ import math
 import os
 import random
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,15 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aios.memory import batch, schema
+from aios.memory.database import Database
+from aios.memory.forget import Filter
+from aios.memory.memories import Draft, create, delete, new_id
 from bench import Figure, spread
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "services"))
-
-from aios.memory import batch, schema  # noqa: E402
-from aios.memory.database import Database  # noqa: E402
-from aios.memory.forget import Filter  # noqa: E402
-from aios.memory.memories import Draft, create, delete, new_id  # noqa: E402
 
 DATA = Path(__file__).parent / "data"
 SIZES = (6_000, 100_000, *((1_000_000,) if os.environ.get("AIOS_BENCH_LARGE") else ()))

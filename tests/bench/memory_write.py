@@ -7,9 +7,9 @@ of its own; every write is a new text.
 import json
 from collections.abc import Iterator
 
-from sandbox import PYTHON, Sandbox
+from sandbox import PYTHON
 
-from bench import Figure
+from bench import Figure, sandboxed
 
 CLIENTS = (1, 4, 16)
 WRITES = 640
@@ -81,10 +81,8 @@ for way in WAYS:
 
 
 def figures() -> Iterator[Figure]:
-    sandbox = Sandbox("bench")
-    sandbox.install("--", "true")
-    try:
-        sandbox.run(["mkdir", "-p", "/var/lib/aios/bench"])
+    with sandboxed("bench") as sandbox:
+        sandbox.sh("rm -rf /var/lib/aios/bench; mkdir /var/lib/aios/bench")
         output = sandbox.run(
             [PYTHON, "-I", "-", str(WRITES), "/var/lib/aios/bench", *map(str, CLIENTS)],
             input=MEASURE,
@@ -97,6 +95,4 @@ def figures() -> Iterator[Figure]:
             yield Figure(f"{name}: writes", len(taken) / seconds, "1/s")
             yield Figure(f"{name}: median", taken[len(taken) // 2] * 1000, "ms")
             yield Figure(f"{name}: worst", taken[-1] * 1000, "ms")
-    finally:
-        sandbox.run(["rm", "-rf", "/var/lib/aios/bench"], check=False)
-        sandbox.install("--down")
+        sandbox.run(["rm", "-r", "/var/lib/aios/bench"])

@@ -9,18 +9,13 @@ never looked at: it alone says something. No machine is asked; names are taken a
 
 import json
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from aios.chat.offline import DATA, Brain
+from aios.chat.offline.plan import here, plan
 from bench import Figure, spread
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "services"))
-
-from aios.chat.offline import DATA, Brain  # noqa: E402
-from aios.chat.offline.plan import here, plan  # noqa: E402
 
 SETS = Path(__file__).parent / "data"
 

@@ -1,22 +1,17 @@
 """What a decision costs, beside matching the whole text with globs, and what that lets through."""
 
 import json
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from aios.policy.decision import Decision
+from aios.policy.policy import SHIPPED, Policy
 from bench import Figure, spread, timed
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "services"))
-
-from aios.policy.decision import Decision  # noqa: E402
-from aios.policy.policy import SHIPPED, Policy  # noqa: E402
-
-CASES = ROOT / "tests" / "policy"
+CASES = Path(__file__).parents[1] / "policy"
 LINE = (
     "cat /var/log/nginx/access.log /var/log/nginx/access.log.1 | grep -v '/health' | cut -d' ' -f1 "
     "| sort | uniq -c | sort -rn | head -n 20; df -h /var/log /srv/www /home; "

@@ -5,30 +5,21 @@ in a sandbox of its own; each connection is kept. Beside it, what the bus itself
 import json
 from collections.abc import Iterator
 
-from sandbox import Sandbox
-
-from bench import Figure, spread
+from bench import Figure, sandboxed, source, spread, timed
 from policy import LINE
 
 ROUNDS = 300
 # Runs in the sandbox, as root: microseconds of each round, as JSON.
-MEASURE = """
-import json, sys, time
+MEASURE = (
+    source(timed)
+    + """
+import json, sys
 sys.path.insert(0, "/usr/lib/aios/client")
 from aios.client.varlink import Connection
 from jeepney import DBusAddress, new_method_call
 from jeepney.io.blocking import open_dbus_connection
 
 rounds, line = int(sys.argv[1]), sys.argv[2]
-
-def timed(work):
-    work()
-    values = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        values.append((time.perf_counter() - start) * 1e6)
-    return values
 
 policy = DBusAddress("/org/aios/Policy1", "org.aios.Policy1", "org.aios.Policy1")
 peer = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
@@ -47,19 +38,16 @@ def bus_alone():
     assert bus.send_and_get_reply(new_method_call(peer, "GetId")).body
 
 print(json.dumps({
-    "Check over D-Bus": timed(over_bus),
-    "Check over Varlink": timed(over_socket),
-    "D-Bus alone (GetId)": timed(bus_alone),
+    "Check over D-Bus": timed(over_bus, rounds),
+    "Check over Varlink": timed(over_socket, rounds),
+    "D-Bus alone (GetId)": timed(bus_alone, rounds),
 }))
 """
+)
 
 
 def figures() -> Iterator[Figure]:
-    sandbox = Sandbox("bench")
-    sandbox.install("--", "true")
-    try:
+    with sandboxed("bench") as sandbox:
         measured = json.loads(sandbox.python(MEASURE, str(ROUNDS), LINE))
-    finally:
-        sandbox.install("--down")
     for name, values in measured.items():
         yield from spread(name, values, "us")
