@@ -143,16 +143,3 @@ def test_a_command_stays_the_same_command() -> None:
         f"curl -s -u 'me:{MARK}' https://api.example | tee 'out file'"
     )
     assert redact(f"tool --token '{WORD}' x") == f"tool --token '{MARK}' x"
-
-
-def test_a_long_text_takes_no_long_time() -> None:
-    for piece in (
-        "curl ",
-        "password ",
-        "a_",
-        "eyJ",
-        "-----BEGIN PRIVATE KEY",
-        "mysql -u x ",
-        "://",
-    ):
-        redact(piece * (65536 // len(piece)))

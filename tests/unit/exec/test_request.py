@@ -20,7 +20,7 @@ def test_what_is_no_command(command: str) -> None:
 
 
 def test_the_longest_command() -> None:
-    read("x" * MAX_COMMAND, {})
+    assert read("x" * MAX_COMMAND, {}).command == "x" * MAX_COMMAND
 
 
 @pytest.mark.parametrize(

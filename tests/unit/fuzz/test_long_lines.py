@@ -18,8 +18,9 @@ SIZE = 60_000
 SECONDS = 5.0
 """A hundred times what each takes on a machine of one's own."""
 SHAPES = ["y", "a", "ba", "1", "\n", "\t", " ", "'", '"', "`", "$(", "(", "\\", "a ", "; ", "|",
-          "<", "<<E ", "a=", "a/", "-a ", "--x=", "a@b:", "x://", "a.", "é", "i prefer ",
-          "token "]  # fmt: skip
+          "<", "<<E ", "a=", "a/", "-a ", "--x=", "a@b:", "x://", "://", "a.", "é", "i prefer ",
+          "token ", "password ", "a_", "eyJ", "-----BEGIN PRIVATE KEY", "curl ",
+          "mysql -u x "]  # fmt: skip
 
 
 def tag(text: str) -> None:
