@@ -13,13 +13,14 @@ from aios.revert.saved import Restored, TooMuch, Unsafe, restore, save
 NOTHING = Restored([], [])
 
 
-def tree(root: Path) -> dict[str, tuple[str, int, str]]:
-    """path → (kind, mode, content)"""
+def tree(root: Path) -> dict[str, tuple[str, int, int, int, str]]:
+    """path → (kind, mode, owner, group, content)"""
     found = {}
     for path in sorted(root.rglob("*")):
         entry = saved.look(path)
         content = path.read_text() if entry.kind == "file" else entry.target
-        found[str(path.relative_to(root))] = (entry.kind, entry.mode, content)
+        place = str(path.relative_to(root))
+        found[place] = (entry.kind, entry.mode, entry.uid, entry.gid, content)
     return found
 
 
@@ -34,6 +35,10 @@ def etc(tmp_path: Path) -> Path:
     (etc / "ssh/conf.d").chmod(0o750)
     (etc / "hosts").write_text("localhost\n")
     (etc / "other").write_text("not guarded")
+    if os.geteuid() == 0:
+        (etc / "ssh/keys").mkdir()
+        for name in ("sshd_config", "conf.d/a", "keys", "link"):
+            os.chown(etc / "ssh" / name, 0, 1000, follow_symlinks=False)
     return etc
 
 
