@@ -108,6 +108,8 @@ def boot(name: str, release: str) -> Bare:
             / Path((SANDBOXES / name / "machine-tree").read_text().strip()).name
         ),
     )
+    # The distribution's own jobs would change files between two looks at them.
+    made.sandbox.run(["systemctl", "stop", "*.timer"])
     made.sandbox.run(["useradd", "--create-home", "--shell", "/bin/bash", "me"])
     made.put_sources()
     return made

@@ -1,12 +1,22 @@
 """Things that break underneath aios, and are mended again; and what its services use meanwhile."""
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator
 
 from governed import run, until
 from sandbox import Sandbox
 
+SERVICES = ["aios-exec@aios", "aios-policy", "aios-memory", "aios-chat"]
+STATE = {
+    "aios-exec@aios": "/var/lib/aios/exec/aios",
+    "aios-policy": "/var/lib/aios/policy",
+    "aios-chat": "/var/lib/aios/chat",
+}
+MARKER = "/var/tmp/faulty"
+ASKED = f"rm -f {MARKER}; echo once >> {MARKER}"
+"""Needs approval."""
 WATCHED_SECONDS = 0.5
 TICKS = 100
 """A second's, of /proc/PID/stat."""
@@ -94,3 +104,14 @@ def busy(sandbox: Sandbox, *units: str) -> dict[str, float]:
         same, first = before.get(unit, ("", 0))
         parts[unit] = (ticks - first) / TICKS / WATCHED_SECONDS if same == main else 1.0
     return parts
+
+
+def quiet(sandbox: Sandbox) -> None:
+    """Once what was begun is done; who runs in circles never is."""
+    until(lambda: max(busy(sandbox, *SERVICES).values(), default=0) < QUIET)
+
+
+def verified(sandbox: Sandbox) -> None:
+    """The machine's record is whole."""
+    said = sandbox.run(["aios", "log", "verify", "--json", "-m", "aios"], check=False).stdout
+    assert [report["findings"] for report in json.loads(said)] == [[]]

@@ -79,7 +79,7 @@ def end(process: subprocess.Popen[str]) -> Reply:
     return reply(process.returncode, stdout, stderr)
 
 
-def until(what: Callable[[], Any], seconds: float = 20) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60) -> Any:
     """Asks again and again: for what announces itself on no bus that a test can listen to."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
@@ -133,6 +133,14 @@ def chain(sandbox: Sandbox, job: str) -> list[dict[str, Any]]:
     return found
 
 
+def whole_record(sandbox: Sandbox, machine: str = "aios") -> list[dict[str, Any]]:
+    """All of a machine's that the journal still has, in the order of the chain. One that exec was
+    killed over may be there twice."""
+    found = sandbox.journal(f"_SYSTEMD_UNIT=aios-exec@{machine}.service", "_UID=0")
+    each = {record["AIOS_HASH"]: record for record in found if "AIOS_HASH" in record}
+    return sorted(each.values(), key=lambda record: int(record["AIOS_SEQUENCE"]))
+
+
 def events(sandbox: Sandbox, job: str) -> list[str]:
     return [record["AIOS_EVENT"] for record in chain(sandbox, job)]
 
@@ -170,5 +178,29 @@ def owed(sandbox: Sandbox, machine: str = "aios") -> str:
     return str(sandbox.sh(f'grep -rL \'"step": "ended"\' {directories} || true'))
 
 
+def kill(sandbox: Sandbox, unit: str) -> None:
+    """kill -9. Returns when systemd has seen the service end, and with it the bus: what it is sent
+    until then is lost."""
+    sandbox.sh(
+        f"unit={unit}.service; pid=$(systemctl show -P MainPID $unit);"
+        " systemctl kill -s KILL $unit 2>/dev/null || true;"
+        ' [ "$pid" = 0 ] || tail -s 0.01 --pid="$pid" -f /dev/null'
+    )
+
+
 def kill_exec(sandbox: Sandbox, machine: str = "aios") -> None:
-    sandbox.run(["systemctl", "kill", "-s", "KILL", f"aios-exec@{machine}.service"], check=False)
+    kill(sandbox, f"aios-exec@{machine}")
+
+
+GATE = "/var/tmp/gate"
+BEHIND_GATE = f"tail --retry -n 1 -F {GATE} 2>/dev/null | head -n 1"
+"""Runs without asking, and until the machine's gate is open: prints "open" then."""
+
+
+def shut_gate(sandbox: Sandbox) -> None:
+    sandbox.machine(["rm", "-f", GATE])
+
+
+def open_gate(sandbox: Sandbox) -> None:
+    """Not by a unit of the machine: a journal that is gone would be in its way."""
+    sandbox.run(["tee", f"/proc/{sandbox.machine_leader()}/root{GATE}"], input="open\n")

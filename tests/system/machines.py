@@ -1,7 +1,9 @@
 """`aios machine`, and a machine that is made in no time."""
 
+import contextlib
 import json
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 from sandbox import Sandbox
@@ -36,3 +38,18 @@ def show(sandbox: Sandbox, name: str) -> dict[str, Any]:
 def listed(sandbox: Sandbox) -> dict[str, str]:
     found = json.loads(aios(sandbox, "list", "--json").stdout)
     return {one["name"]: one["state"] for one in found}
+
+
+@contextlib.contextmanager
+def twin(sandbox: Sandbox, name: str) -> Iterator[str]:
+    """Made with plain machinectl from the machine aios; both run."""
+    sandbox.run(["machinectl", "stop", "aios"])
+    sandbox.wait_machine_gone("aios")
+    sandbox.run(["machinectl", "clone", "aios", name])
+    for each in ("aios", name):
+        sandbox.run(["systemctl", "start", f"systemd-nspawn@{each}"])
+        sandbox.wait_machine(each)
+    yield name
+    sandbox.run(["machinectl", "stop", name])
+    sandbox.wait_machine_gone(name)
+    sandbox.run(["machinectl", "remove", name])

@@ -1,5 +1,6 @@
 """A person at a terminal."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -9,13 +10,17 @@ import signal
 import struct
 import termios
 import time
+import uuid
 from collections.abc import Sequence
 from types import TracebackType
 
 from sandbox import Sandbox
 
 PROMPT = r"\[aios\] > "
+QUESTION = r"run it\? \[y\] yes, once  \[n\] no "
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
+BEGUN = re.compile(r"\x1b(\[[0-9;?]*)?$")
+"""A control sequence of which the rest is still to come."""
 
 
 class Person:
@@ -27,9 +32,12 @@ class Person:
         """Without login they are root, and may do what a unit of the sandbox may not."""
         # As aios-install.sh does: a login, on a terminal of its own inside, so that Ctrl-C is typed
         # there and not a signal to nsenter here.
+        self._sandbox = sandbox
+        self._unit = f"person-{uuid.uuid4().hex}.service" if login else ""
         inside = ["systemd-run", "--quiet", "--collect", "--wait", "--pty", f"--uid={user}",
-                  "--property=PAMName=login", "--property=WorkingDirectory=~",
-                  "--setenv=TERM=xterm", "--setenv=LANG=C.UTF-8", "--", *argv]  # fmt: skip
+                  f"--unit={self._unit}", "--property=PAMName=login",
+                  "--property=WorkingDirectory=~", "--setenv=TERM=xterm", "--setenv=LANG=C.UTF-8",
+                  "--", *argv]  # fmt: skip
         command = sandbox._command(inside if login else argv, user="root", machine="")
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
@@ -38,6 +46,8 @@ class Person:
         """Everything written so far."""
         self.screen = ""
         """The same without what only moves the cursor or colours."""
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._begun = ""
         self._seen = 0
         self._status: int | None = None
 
@@ -53,8 +63,11 @@ class Person:
         if error is not None:
             error.add_note(self.screen)
         if self._status is None:
-            os.kill(self._pid, signal.SIGHUP)
+            os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
+            if self._unit:
+                # Nothing of theirs goes on beside the next test.
+                self._sandbox.run(["systemctl", "stop", self._unit], check=False)
         os.close(self._terminal)
 
     def type(self, text: str) -> None:
@@ -80,8 +93,12 @@ class Person:
             data = os.read(self._terminal, 65536)
         except OSError:
             return False  # EIO: nobody holds the other end
-        self.raw += data.decode(errors="replace")
-        self.screen += CONTROL.sub("", data.decode(errors="replace"))
+        # It comes in pieces: of a character, and of a control sequence.
+        text = self._decoder.decode(data)
+        self.raw += text
+        whole = BEGUN.sub("", self._begun + text)
+        self._begun = (self._begun + text)[len(whole) :]
+        self.screen += CONTROL.sub("", whole)
         return bool(data)
 
     def sees(self, pattern: str, timeout: float = 60) -> str:
@@ -102,3 +119,12 @@ class Person:
         _, status = os.waitpid(self._pid, 0)
         self._status = os.waitstatus_to_exitcode(status)
         return self._status
+
+
+def when_hidden(sandbox: Sandbox) -> None:
+    """Returns when polkit's agent, which has asked, does not show what is typed. What came before
+    it drops."""
+    sandbox.sh(
+        "tty=$(readlink /proc/$(pgrep -x pkttyagent)/fd/0);"
+        " timeout 30 sh -c 'until stty -F $0 -a | grep -q -- \" -echo \"; do :; done' $tty"
+    )

@@ -91,17 +91,20 @@ class Sandbox:
         )
 
     def _command(self, argv: Sequence[str], *, user: str, machine: str) -> list[str]:
-        enter = ["nsenter", "--target", str(self.leader), "--all", "--wdns=/", "--",
-                 "env", "-i", *ENVIRONMENT]  # fmt: skip
+        identity: list[str] = []
+        start: list[str] = []
         if machine:
             # The machine's PID 1 expands $ in what it is asked to run.
             argv = [argument.replace("$", "$$") for argument in argv]
-            enter += ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "-M", machine,
-                      f"--uid={user}", "--setenv=TERM=dumb", "--"]  # fmt: skip
+            start = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "-M", machine,
+                     f"--uid={user}", "--setenv=TERM=dumb", "--"]  # fmt: skip
         elif user != "root":
-            enter += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--",
-                      "env", f"USER={user}", f"HOME=/home/{user}"]  # fmt: skip
-        return [*enter, *argv]
+            identity = [f"--reuid={user}", f"--regid={user}", "--init-groups"]
+            start = ["env", f"USER={user}", f"HOME=/home/{user}"]
+        # Who kills nsenter kills what it has started: it does not do so by itself.
+        return ["nsenter", "--target", str(self.leader), "--all", "--wdns=/", "--",
+                "env", "-i", *ENVIRONMENT, "setpriv", "--pdeathsig=KILL", *identity, "--",
+                *start, *argv]  # fmt: skip
 
     def machine(
         self, argv: Sequence[str], *, name: str = "aios", check: bool = True

@@ -3,14 +3,14 @@ and what comes from other programs' files."""
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from governed import until
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
+from mcp_client import HELLO, client_of
 from sandbox import Sandbox
 
 # As it stands in the configuration of Claude Code, Claude Desktop, and others.
@@ -25,31 +25,6 @@ CONFIG = """
 }
 """
 PLACES = [{"user": "me", "machine": ""}, {"user": "ai", "machine": "aios"}]
-HELLO = json.dumps(
-    {
-        "jsonrpc": "2.0",
-        "id": 0,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        },
-    }
-)
-
-
-@asynccontextmanager
-async def connected(
-    sandbox: Sandbox, *, user: str, machine: str, mode: str = "auto"
-) -> AsyncIterator[Client]:
-    entry = json.loads(CONFIG)["mcpServers"]["aigpt"]
-    program, *arguments = sandbox._command(
-        [entry["command"], *entry["args"]], user=user, machine=machine
-    )
-    server = StdioServerParameters(command=program, args=arguments)
-    async with Client(server, mode=mode, read_timeout_seconds=60) as client:
-        yield client
 
 
 async def call(client: Client, name: str, **arguments: Any) -> dict[str, Any]:
@@ -62,7 +37,7 @@ async def call(client: Client, name: str, **arguments: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 @pytest.mark.parametrize("place", PLACES, ids=["host", "machine"])
 async def test_by_its_configuration(sandbox: Sandbox, place: dict[str, str], mode: str) -> None:
-    async with connected(sandbox, **place, mode=mode) as client:
+    async with client_of(sandbox, CONFIG, **place, mode=mode) as client:
         assert len((await client.list_tools()).tools) == 12
         said = f"Yuki keeps bees {place['machine']} {mode}"
         made = await call(client, "create_memory", content=said, related_entities=["Yuki"])
@@ -78,15 +53,21 @@ async def test_by_its_configuration(sandbox: Sandbox, place: dict[str, str], mod
     assert said in [one["content"] for one in json.loads(found)]
 
 
+def servers(sandbox: Sandbox) -> list[str]:
+    listed = sandbox.sh("systemctl list-units --plain --no-legend 'aios-aigpt@*'")
+    return [line.split()[0] for line in listed.splitlines()]
+
+
 async def test_a_machine_s_server_ends_with_its_client(sandbox: Sandbox) -> None:
+    # Those of others have ended, or will soon.
+    until(lambda: not servers(sandbox))
     client = sandbox.popen(["aigpt", "server"], user="ai", machine="aios")
     assert client.stdin
     assert client.stdout
     client.stdin.write(HELLO + "\n")
     client.stdin.flush()
     assert json.loads(client.stdout.readline())["result"]["serverInfo"]["name"] == "aigpt"
-    units = sandbox.sh("systemctl list-units --plain --no-legend 'aios-aigpt@*'")
-    (unit,) = [line.split()[0] for line in units.splitlines()]
+    (unit,) = servers(sandbox)
     rights = sandbox.sh(f"systemctl show -P ExecMainPID {unit}")
     status = sandbox.sh(f"grep -E '^(Uid|CapEff|NoNewPrivs)' /proc/{rights}/status")
     assert "CapEff:\t0000000000000000" in status
@@ -102,7 +83,7 @@ async def test_a_machine_s_server_ends_with_its_client(sandbox: Sandbox) -> None
 
 
 async def test_who_may_not_is_told_so(sandbox: Sandbox) -> None:
-    async with connected(sandbox, user="outsider", machine="") as client:
+    async with client_of(sandbox, CONFIG, user="outsider") as client:
         assert "aios" in (await call(client, "list_memories"))["error"]
 
 

@@ -306,13 +306,6 @@ def test_root_is_not_asked(sandbox: Sandbox) -> None:
 # The watch
 
 
-@pytest.fixture
-def nothing_waits(sandbox: Sandbox) -> None:
-    while waiting := requests(sandbox):
-        for job in waiting.values():
-            sandbox.run(["aios", "reject", job], user="me")
-
-
 @pytest.mark.usefixtures("nothing_waits")
 def test_watch_at_a_terminal(sandbox: Sandbox) -> None:
     with Person(sandbox, ["aios", "approvals", "--watch"]) as watcher:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from governed import kill, units, until
 from sandbox import PYTHON, Sandbox
 
 pytestmark = pytest.mark.system
@@ -23,17 +24,23 @@ import json, subprocess, sys, threading
 from aios.client.varlink import Connection
 
 approve = "approve" in sys.argv
+lock = threading.Lock()
+
+def tell(message):
+    with lock:
+        print(json.dumps(message), flush=True)
+
 chat, policy = "/run/aios/chat.sock", "/run/aios/policy.sock"
 with Connection(chat) as peer:
     parameters = {"machine": "aios", "options": json.loads(sys.argv[1])}
     session = peer.call("org.aios.Chat1.Open", parameters)["session"]
-print(json.dumps({"session": session}), flush=True)
+tell({"session": session})
 
 def attend(replies):
     for reply in replies:
         request = reply.parameters.get("request")
         if request:
-            print(json.dumps({"request": request}), flush=True)
+            tell({"request": request})
             if approve:
                 subprocess.run(["busctl", "call", "org.aios.Policy1", "/org/aios/Policy1",
                                 "org.aios.Policy1", "Approve", "sa{sv}", request["id"], "0"])
@@ -47,9 +54,9 @@ for line in sys.stdin:
                       "options": {"delegation": delegation}}
         try:
             for reply in peer.stream("org.aios.Chat1.Session.Ask", parameters):
-                print(json.dumps(reply.parameters), flush=True)
+                tell(reply.parameters)
         except Exception as error:
-            print(json.dumps({"failed": str(error)}), flush=True)
+            tell({"failed": str(error)})
 """
 
 
@@ -285,7 +292,7 @@ def test_a_killed_chat_costs_the_prompt_and_not_the_session(sandbox: Sandbox, mo
     with Conversation(sandbox, approve=True) as me:
         me.say("wait a little")
         me.until("command")
-        sandbox.run(["systemctl", "kill", "-s", "KILL", "aios-chat.service"])
+        kill(sandbox, "aios-chat")
         me.until("failed")
         assert me.ask("are you there?") == "ok"
         assert me.text == "Here again."
@@ -294,5 +301,4 @@ def test_a_killed_chat_costs_the_prompt_and_not_the_session(sandbox: Sandbox, mo
     result, words, _context = last["messages"][-1]["content"]
     assert result["is_error"]
     assert words["text"] == "are you there?"
-    left = sandbox.machine(["systemctl", "list-units", "--no-legend", "--plain", "run-aios-*"])
-    assert left.stdout == ""
+    until(lambda: units(sandbox) == "")

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from governed import kill_exec, units, until
+from governed import kill, kill_exec, units, until
 from sandbox import PYTHON, Sandbox
 from test_chat import Conversation, model, requests, run
 
@@ -32,10 +32,6 @@ def call(sandbox: Sandbox, method: str, user: str = "me", **parameters: Any) -> 
 
 def go(sandbox: Sandbox) -> None:
     sandbox.machine(["touch", GO])
-
-
-def kill_chat(sandbox: Sandbox) -> None:
-    sandbox.run(["systemctl", "kill", "-s", "KILL", "aios-chat.service"])
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +85,7 @@ def test_a_session_is_taken_up_again_after_a_kill(sandbox: Sandbox, model: Any) 
         shown = [event for event in me.events if event.get("kind") != "request"]
         me.say("say it again")
         me.until("text")
-        kill_chat(sandbox)
+        kill(sandbox, "aios-chat")
         me.until("failed")
     (known,) = [one for one in call(sandbox, "Sessions")["sessions"] if one["id"] == session]
     assert (known["machine"], known["prompts"]) == ("aios", 2)

@@ -1,23 +1,15 @@
 """`aios` as people use it: at a terminal, from a script, in a machine."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from person import PROMPT, Person
+from governed import until
+from person import PROMPT, QUESTION, Person, when_hidden
 from sandbox import Sandbox
 
 pytestmark = pytest.mark.system
 
-QUESTION = r"run it\? \[y\] yes, once  \[n\] no "
 NEEDS_APPROVAL = "cat /etc/os-release > /etc/x"
-
-
-@pytest.fixture
-def me(sandbox: Sandbox) -> Iterator[Person]:
-    with Person(sandbox, ["aios"]) as person:
-        person.sees(PROMPT)
-        yield person
 
 
 def approved_file(sandbox: Sandbox) -> bool:
@@ -83,6 +75,7 @@ def test_the_card_shows_the_whole_command_escaped(me: Person) -> None:
     me.sees(PROMPT)
 
 
+@pytest.mark.usefixtures("nothing_waits")
 def test_approved_from_another_terminal(sandbox: Sandbox, me: Person) -> None:
     me.say(f"!{NEEDS_APPROVAL}")
     me.sees(QUESTION)
@@ -97,6 +90,7 @@ def test_approved_from_another_terminal(sandbox: Sandbox, me: Person) -> None:
     assert approved_file(sandbox)
 
 
+@pytest.mark.usefixtures("nothing_waits")
 def test_interrupt(sandbox: Sandbox, me: Person) -> None:
     me.say(f"!{NEEDS_APPROVAL}")
     me.sees(QUESTION)
@@ -224,7 +218,9 @@ def test_log_says_when_it_may_not_be_read(sandbox: Sandbox) -> None:
 
 def test_history_and_memory(sandbox: Sandbox) -> None:
     sandbox.run(["aios", "exec", "--", "echo for-history"], user="me")
-    said = sandbox.run(["aios", "history", "--since", "today", "for-history"], user="me").stdout
+    asked = ["aios", "history", "--since", "today", "for-history"]
+    # exec answers first and tells memory then.
+    said = until(lambda: sandbox.run(asked, user="me").stdout)
     assert "✓ echo for-history  (aios, me, " in said
     made = sandbox.run(["aios", "memory", "add", "the", "kettle", "whistles"], user="me").stdout
     found = sandbox.run(["aios", "memory", "search", "kettle"], user="me").stdout
@@ -251,11 +247,7 @@ def test_a_password_is_asked_of_others(sandbox: Sandbox, member: str) -> None:
         person.sees(QUESTION)
         person.type("y")
         assert "AUTHENTICATING" in person.sees("(?i)password: ")
-        # The agent asks first, and drops what came before it hid what is typed.
-        sandbox.sh(
-            "tty=$(readlink /proc/$(pgrep -x pkttyagent)/fd/0);"
-            " timeout 30 sh -c 'until stty -F $0 -a | grep -q -- \" -echo \"; do :; done' $tty"
-        )
+        when_hidden(sandbox)
         person.type("wrong\r")
         assert "wrong" not in person.sees(QUESTION)
         person.type("n")

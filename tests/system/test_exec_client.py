@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 
 import pytest
-from governed import kill_exec, until
+from governed import kill_exec
 from sandbox import Sandbox
 
 pytestmark = pytest.mark.system
@@ -68,11 +68,12 @@ def test_a_reader_that_has_enough(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(("signal", "status"), [("INT", 130), ("TERM", 143), ("HUP", 129)])
 def test_a_signal_stops_the_command(sandbox: Sandbox, signal: str, status: int) -> None:
-    command = f"tail -f /dev/null # {signal}"
+    command = f"echo begun; tail -f /dev/null # {signal}"
     # Where the tests run in the background, SIGINT is ignored.
     argv = ["env", "--default-signal=INT", "aios", "exec", "--", command]
     client = sandbox.popen(argv, user="me")
-    until(lambda: command in jobs(sandbox))
+    # What it prints is passed on by whoever hears signals.
+    assert client.stdout is not None and client.stdout.readline() == "begun\n"
     sandbox.sh(f"kill -{signal} $(pgrep -n -u me -f 'aios exec')")
     client.communicate(timeout=60)
     assert client.returncode == status

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from governed import until
-from person import Person
+from governed import kill_exec, until
+from person import QUESTION, Person
 from sandbox import Sandbox
 
 pytestmark = pytest.mark.system
 
-QUESTION = r"run it\? \[y\] yes, once  \[n\] no "
 SHELL = r"shell> "
 
 
@@ -101,13 +100,15 @@ def test_keys_that_are_signals_reach_the_program(sandbox: Sandbox, shell: Person
     before = settings(shell)
     begin(shell, "env PS1='inner> ' bash --norc --noprofile -i")
     shell.sees("inner> ")
-    shell.say("sleep 1000")
     # Until it has the terminal, keys are the shell's.
-    until(lambda: sandbox.machine(["pgrep", "-x", "-r", "S", "sleep"], check=False).stdout)
+    running = ["pgrep", "-f", "-x", "-r", "S", "sleep 1000"]
+    shell.say("sleep 1000")
+    until(lambda: sandbox.machine(running, check=False).stdout)
     shell.type("\x1a")
     assert "Stopped" in shell.sees("inner> ")
     shell.say("fg")
     shell.sees("sleep 1000\n")
+    until(lambda: sandbox.machine(running, check=False).stdout)
     shell.type("\x03")
     shell.sees("inner> ")
     shell.say("exit 9")
@@ -151,7 +152,7 @@ def test_a_killed_exec_loses_neither_the_job_nor_the_terminal(
     before = settings(shell)
     begin(shell, "'echo begun; read -r x; echo heard $x; exit 6'")
     shell.sees("begun")
-    sandbox.run(["systemctl", "kill", "-s", "KILL", "aios-exec@aios.service"])
+    kill_exec(sandbox)
     shell.type("you\r")
     shell.sees("heard you")
     shell.sees(SHELL)

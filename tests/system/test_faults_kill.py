@@ -6,6 +6,7 @@ import os
 import random
 
 import pytest
+from faults import verified
 from governed import owed, run, units, until
 from load import appending, kill_under_load, made, recorded
 from sandbox import Sandbox
@@ -30,6 +31,7 @@ def seed_of_this_run() -> str:
     return os.environ.get("AIOS_TEST_SEED") or str(random.SystemRandom().randrange(10**6))
 
 
+@pytest.mark.usefixtures("nothing_waits")
 @pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
 def test_nothing_is_lost_and_nothing_runs_twice(
     sandbox: Sandbox, kills: int, capsys: pytest.CaptureFixture[str]
@@ -83,10 +85,9 @@ def test_nothing_is_lost_and_nothing_runs_twice(
             assert request["state"] == "approved", (name, outcome, request)
 
     # And so is aios.
-    said = sandbox.run(["aios", "log", "verify", "--json", "-m", "aios"], check=False).stdout
-    assert [report["findings"] for report in json.loads(said)] == [[]]
+    verified(sandbox)
     assert sandbox.sh("systemctl list-units --failed --plain --no-legend 'aios-*'") == ""
     assert sandbox.run(["aios", "what did I just run?"], user="me").stdout
     assert sandbox.run(["aios", "approvals", "--json"], user="me").stdout == "[]\n"
-    assert units(sandbox) == ""
+    until(lambda: units(sandbox) == "")
     until(lambda: sandbox.sh("systemctl show -P NFileDescriptorStore aios-exec@aios") == "0")

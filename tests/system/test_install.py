@@ -3,13 +3,14 @@
 import fcntl
 import os
 import re
+import resource
 import select
 import struct
 import subprocess
 import termios
-import time
 
 import pytest
+from governed import until
 from sandbox import INSTALLER, SANDBOXES, Sandbox
 
 SETTINGS = "/etc/systemd/nspawn/aios.nspawn"
@@ -76,10 +77,16 @@ def _read_until(terminal: int, text: str) -> str:
 
 
 def test_a_second_call_does_nothing_again(sandbox: Sandbox) -> None:
-    began = time.monotonic()
+    before = _used()
     result = sandbox.install("--", "true")
     assert result.stderr == ""
-    assert time.monotonic() - began < 3
+    assert _used() - before < 3
+
+
+def _used() -> float:
+    """Seconds of a processor, whatever else runs here."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
 
 
 def test_two_calls_at_once(sandbox: Sandbox) -> None:
@@ -111,7 +118,7 @@ def test_installing_again_keeps_what_is_the_users(sandbox: Sandbox) -> None:
 
 def test_nothing_failed(sandbox: Sandbox) -> None:
     assert sandbox.sh("systemctl --failed --no-legend --plain") == ""
-    assert sandbox.sh("systemctl is-system-running") == "running"
+    assert sandbox.sh("systemctl is-system-running --wait") == "running"
 
 
 def test_memory_is_where_it_always_was(sandbox: Sandbox) -> None:
@@ -129,10 +136,8 @@ def test_the_machine(sandbox: Sandbox) -> None:
     # Private users: its root is nobody out here.
     assert sandbox.machine(["cat", "/proc/self/uid_map"]).stdout.split()[1] != "0"
     assert sandbox.machine(["systemctl", "--failed", "--no-legend", "--plain"]).stdout == ""
-    # ai sits at the console.
-    assert "console" in sandbox.machine(["ps", "-C", "login", "-o", "args="]).stdout or (
-        "ai" in sandbox.machine(["loginctl", "--no-legend"]).stdout
-    )
+    # ai sits at the console: logged in when nothing else is to be started any more.
+    until(lambda: "ai" in sandbox.machine(["loginctl", "--no-legend"]).stdout.split())
 
 
 def test_what_aios_puts_into_the_machine(sandbox: Sandbox) -> None:

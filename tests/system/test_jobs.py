@@ -79,7 +79,7 @@ def test_cancel_leaves_no_process(sandbox: Sandbox) -> None:
     """Children that left their session, that forked twice, and that are deaf to signals."""
     command = (
         "(setsid sleep 5002 &) ; ( (sleep 5003 &) & ) ; "
-        "(trap '' INT TERM; sleep 5004 & sleep 5005) & echo ready; wait"
+        "(trap '' INT TERM; sleep 5004 & echo ready; sleep 5005) & wait"
     )
     script = f"""
 job, stdin, stdout, stderr = start({command!r})
@@ -224,7 +224,7 @@ tell("done")
     until(lambda: units(sandbox) == "")
     assert sandbox.sh("systemctl show -P MainPID aios-exec@aios.service") == pid
     until(lambda: int(sandbox.sh(shown)) <= before)
-    assert sandbox.sh("systemctl show -P NFileDescriptorStore aios-exec@aios.service") == "0"
+    until(lambda: sandbox.sh("systemctl show -P NFileDescriptorStore aios-exec@aios") == "0")
     assert sandbox.machine(["pgrep", "-u", "ai", "-x", "sleep|seq"], check=False).returncode == 1
 
 

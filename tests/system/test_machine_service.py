@@ -11,10 +11,11 @@ from sandbox import Sandbox
 
 # What a machine can have left a trace in.
 TRACES = """
-find /etc /var/lib/aios /usr/local/share/dbus-1 /run/aios -not -path '/var/lib/aios/exec/*/a*' \
-    -not -path '/run/aios/state/*' -not -path '/var/lib/aios/memory*' \
+find /etc /var/lib/aios /usr/local/share/dbus-1 /run/aios -ignore_readdir_race \
+    -not -path '/var/lib/aios/exec/*/a*' -not -path '/run/aios/state/*' \
+    -not -path '/var/lib/aios/memory*' \
     -not -path '/var/lib/aios/chat*'
-find /var/lib/machines /run/systemd/nspawn -maxdepth 1 -not -name '*.lck'
+find /var/lib/machines /run/systemd/nspawn -ignore_readdir_race -maxdepth 1 -not -name '*.lck'
 """
 
 

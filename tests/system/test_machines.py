@@ -3,22 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from machines import twin
 from sandbox import Sandbox
 
 
 @pytest.fixture(scope="module")
 def dev(sandbox: Sandbox) -> Iterator[str]:
-    """aios-dev, made with plain machinectl from the machine aios."""
-    sandbox.run(["machinectl", "stop", "aios"])
-    sandbox.wait_machine_gone("aios")
-    sandbox.run(["machinectl", "clone", "aios", "aios-dev"])
-    for name in ("aios", "aios-dev"):
-        sandbox.run(["systemctl", "start", f"systemd-nspawn@{name}"])
-        sandbox.wait_machine(name)
-    yield "aios-dev"
-    sandbox.run(["machinectl", "stop", "aios-dev"])
-    sandbox.wait_machine_gone("aios-dev")
-    sandbox.run(["machinectl", "remove", "aios-dev"])
+    with twin(sandbox, "aios-dev") as name:
+        yield name
 
 
 def test_one_memory(sandbox: Sandbox, dev: str) -> None:

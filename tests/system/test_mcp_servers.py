@@ -38,6 +38,7 @@ def entry(*faults: str, **more: Any) -> dict[str, Any]:
     return {"command": "python3", "args": ["/srv/mcp-server.py", *faults], **more}
 
 
+@pytest.mark.usefixtures("nothing_waits")
 def test_list_and_test(sandbox: Sandbox, servers: Any) -> None:
     servers(tools=entry(description="says it again"), far={"url": "https://example.org"})
     sandbox.run(

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from governed import kill, until
+from machines import twin
 from sandbox import Sandbox
 
 from aios.ids import new_id
@@ -96,10 +98,6 @@ def kept(sandbox: Sandbox, prefix: str, file: str = FILE) -> set[str]:
     return set(texts)
 
 
-def kill(sandbox: Sandbox) -> None:
-    sandbox.run(["systemctl", "kill", "-s", "KILL", "aios-memory.service"], check=False)
-
-
 def say(capsys: pytest.CaptureFixture[str], text: str) -> None:
     with capsys.disabled():
         print(f"\n{text}")
@@ -107,16 +105,8 @@ def say(capsys: pytest.CaptureFixture[str], text: str) -> None:
 
 @pytest.fixture
 def second(sandbox: Sandbox) -> Iterator[str]:
-    sandbox.run(["machinectl", "stop", "aios"])
-    sandbox.wait_machine_gone("aios")
-    sandbox.run(["machinectl", "clone", "aios", "aios-too"])
-    for name in ("aios", "aios-too"):
-        sandbox.run(["systemctl", "start", f"systemd-nspawn@{name}"])
-        sandbox.wait_machine(name)
-    yield "aios-too"
-    sandbox.run(["machinectl", "stop", "aios-too"])
-    sandbox.wait_machine_gone("aios-too")
-    sandbox.run(["machinectl", "remove", "aios-too"])
+    with twin(sandbox, "aios-too") as name:
+        yield name
 
 
 def write_and_kill(
@@ -153,7 +143,7 @@ def write_and_kill(
         if kills == 2:
             before = kept(sandbox, mark)
             sandbox.run(["sh", "-c", SNAPSHOT, DIRECTORY, "/run/moment"])
-        kill(sandbox)
+        kill(sandbox, "aios-memory")
         kills += 1
     waits = []
     for writer, (machine, user) in zip(writers, places, strict=True):
@@ -194,11 +184,7 @@ def test_a_reader_that_never_lets_go(sandbox: Sandbox) -> None:
     assert reader.poll() is None
     reader.communicate("\n")
     # The service empties the WAL once nobody writes.
-    for _ in range(10_000):
-        sandbox.run(["aios", "memory", "stats"])
-        if sandbox.sh(f"stat -c %s {FILE}-wal") == "0":
-            break
-    assert sandbox.sh(f"stat -c %s {FILE}-wal") == "0"
+    until(lambda: sandbox.sh(f"aios memory stats >/dev/null; stat -c %s {FILE}-wal") == "0")
     assert len(kept(sandbox, mark)) == 200
 
 
@@ -233,7 +219,7 @@ def test_a_full_disk(sandbox: Sandbox, small: None) -> None:
     assert mark in sandbox.run(["aios", "memory", "recent", "-n", "1"], user="me").stdout
     sandbox.sh(f"mount -o remount,size=30M {DIRECTORY}")
     sandbox.run(["aios", "memory", "add", f"{mark} again"], user="me")
-    kill(sandbox)
+    kill(sandbox, "aios-memory")
     assert len(kept(sandbox, mark)) == int(count) + 1
 
 
@@ -286,8 +272,7 @@ def test_what_is_forgotten_is_in_no_file(sandbox: Sandbox) -> None:
     sandbox.run(["aios", "memory", "add", f"the {secret} is mine"], user="me")
     sandbox.run(["aios", "exec", "--", f"echo {secret}"], user="me")
     # exec tells memory after it has answered.
-    while secret not in sandbox.run(["aios", "history", "--json"], user="me").stdout:
-        pass
+    until(lambda: secret in sandbox.run(["aios", "history", "--json"], user="me").stdout)
     sandbox.run(["aios", "memory", "backup"])
     look = f"cat {DIRECTORY}/* {DIRECTORY}-backup/*.db | grep -aic {secret} || true"
     assert sandbox.sh(look) != "0"

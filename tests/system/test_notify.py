@@ -50,18 +50,15 @@ while True:
 """
 
 
-# nsenter's own end would not end what it has started; the end of its input does.
-ATTENDED = '"$@" & cat >/dev/null; kill $!; wait'
-
-
 @contextmanager
 def attended(sandbox: Sandbox, *argv: str) -> Iterator[subprocess.Popen[str]]:
     """What me leaves running meanwhile."""
-    process = sandbox.popen(["sh", "-c", ATTENDED, "sh", *argv], user="me")
+    process = sandbox.popen(argv, user="me")
     try:
         yield process
     finally:
-        process.communicate(timeout=30)
+        process.kill()
+        process.communicate()
 
 
 def refuse(sandbox: Sandbox, request: str, waiting: subprocess.Popen[str]) -> None:

@@ -1,7 +1,7 @@
 """More commands at once than a machine takes: all run, and nobody waits for one caller's load."""
 
 import pytest
-from governed import end, run, start, units, until
+from governed import BEHIND_GATE, end, open_gate, run, shut_gate, start, units, until
 from sandbox import PYTHON, Sandbox
 
 from aios.exec.queue import RUNNING
@@ -29,14 +29,13 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 
 def test_one_caller_s_load_and_another_s_command(sandbox: Sandbox) -> None:
-    # They hold their slots until the file is there.
-    sandbox.machine(["rm", "-f", "/srv/go"])
-    command = "tail --retry -n 1 -F /srv/go 2>/dev/null | head -n 1"
-    holding = sandbox.popen([PYTHON, "-I", "-c", MANY, command, str(RUNNING + 20)], user="me")
+    # They hold their slots until the gate is open.
+    shut_gate(sandbox)
+    holding = sandbox.popen([PYTHON, "-I", "-c", MANY, BEHIND_GATE, str(RUNNING + 20)], user="me")
     until(lambda: len(units(sandbox).splitlines()) == RUNNING, 120)
     waiting = start(sandbox, "echo hello", user="root")
     assert len(units(sandbox).splitlines()) == RUNNING
-    sandbox.machine(["sh", "-c", "echo gone >/srv/go"])
+    open_gate(sandbox)
     assert end(waiting).stdout == "hello\n"
     stdout, stderr = holding.communicate(timeout=300)
     assert stdout.strip() == str([0] * (RUNNING + 20)), stderr

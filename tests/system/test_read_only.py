@@ -8,6 +8,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from governed import until
 from sandbox import Sandbox
 
 pytestmark = pytest.mark.system
@@ -66,6 +67,7 @@ cat /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern
 echo "booted on day $((($(date +%s) - $(cut -d. -f1 /proc/uptime)) / 86400))"
 """
 
+HISTORY = "/home/ai/.local/state/aios/history"
 AS_PYTHON = "python3 -I -c '{}'"
 
 
@@ -218,6 +220,8 @@ def manifest(sandbox: Sandbox) -> list[str]:
 @pytest.fixture(scope="module")
 def before(sandbox: Sandbox) -> Iterator[list[str]]:
     """`ai` is logged in, so to say: a manager of its own runs. A socket of docker's is there."""
+    # The prompt at the console is up, which has a file of its own.
+    until(lambda: not sandbox.machine(["test", "-e", HISTORY], check=False).returncode)
     sandbox.machine(["loginctl", "enable-linger", "ai"])
     sandbox.machine(["systemctl", "start", "user@1000.service"])
     sandbox.machine(
@@ -226,7 +230,13 @@ def before(sandbox: Sandbox) -> Iterator[list[str]]:
     )  # fmt: skip
     sandbox.machine(["sh", "-c", "until [ -S /run/docker.sock ]; do sleep 0.1; done"])
     sandbox.machine(["chmod", "666", "/run/docker.sock"])
+    # Nothing else changes anything there meanwhile.
+    timers = sandbox.sh(
+        "systemctl -M aios list-units --plain --no-legend '*.timer' | cut -d' ' -f1"
+    ).split()
+    sandbox.run(["systemctl", "-M", "aios", "stop", *timers])
     yield manifest(sandbox)
+    sandbox.run(["systemctl", "-M", "aios", "start", *timers])
     sandbox.machine(["systemctl", "stop", "docker-to-be.service"], check=False)
     sandbox.machine(["rm", "-f", "/run/docker.sock"])
     sandbox.machine(["loginctl", "disable-linger", "ai"])

@@ -16,6 +16,7 @@ def test_what_waits_and_what_was_refused(sandbox: Sandbox) -> None:
     refused = start(sandbox, "rm -rf /srv/status-refused")
     reject(sandbox, pending(sandbox, "rm -rf /srv/status-refused"), "not now")
     end(refused)
+    sandbox.run(["journalctl", "--sync"])
     told = json.loads(sandbox.run(["aios", "status", "--json"], user="me").stdout)
     assert [one["id"] for one in told["pending"]] == [job]
     assert told["refused"][0]["command"] == "rm -rf /srv/status-refused"

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,6 @@ CARD = r"\[\?\] explain "
 WRITES = "cat /etc/os-release > /etc/x"
 COLOUR = re.compile(r"\x1b\[[0-9;]*[1-9][0-9]?m")
 LINES = [f"line {number}" for number in range(100)]
-
-
-@pytest.fixture
-def me(sandbox: Sandbox) -> Iterator[Person]:
-    with Person(sandbox, ["aios"]) as person:
-        person.sees(PROMPT)
-        yield person
 
 
 def editor(sandbox: Sandbox) -> str:

@@ -122,9 +122,7 @@ def test_the_brain_that_chat_would_use(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(report.findings) == 2
 
 
-def test_an_administrators_own_directories(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_administrators_own_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = f"# of mine\nd {tmp_path}\nd {tmp_path} - - - -\nd {tmp_path} ~0700 root root -\n"
     (tmp_path / "aios.conf").write_text(lines)
     monkeypatch.setattr(paths, "TMPFILES", (tmp_path / "none", tmp_path / "aios.conf"))
