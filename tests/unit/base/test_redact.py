@@ -123,6 +123,11 @@ def test_a_token_is_known_by_its_form(token: str) -> None:
     assert redact(f"use {token} for it") == f"use {MARK} for it"
 
 
+def test_a_password_in_a_sentence_need_not_look_like_one() -> None:
+    assert redact("my password is hunter") == f"my password is {MARK}"
+    assert redact("the token is hunter") == "the token is hunter"
+
+
 @pytest.mark.parametrize("text", PLAIN)
 def test_the_rest_stays(text: str) -> None:
     assert redact(text) == text

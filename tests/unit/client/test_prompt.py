@@ -142,6 +142,13 @@ def test_going_on(serve: Serve, given: list[str], options: dict[str, str]) -> No
     assert opened["parameters"] == {"machine": "web", "options": options}
 
 
+def test_an_end_of_several_ids(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = [{"id": "01BX", "machine": "web"}, {"id": "01AX", "machine": "web"}]
+    serve("chat", lambda peer, _call: peer.reply(sessions=listed))
+    assert main(["--resume", "x", "x y"]) == 125
+    assert "'x' is the end of several ids" in capsys.readouterr().err
+
+
 def test_init(capsys: pytest.CaptureFixture[str]) -> None:
     for shell in SHELLS:
         assert main(["init", shell]) == 0

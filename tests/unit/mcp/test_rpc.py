@@ -101,6 +101,16 @@ async def test_what_does_not_speak_it() -> None:
             await peer.start()
 
 
+async def test_who_still_waits_is_told_that_it_is_stopped() -> None:
+    async with launched(str(SERVER)) as peer:
+        await peer.start()
+        hanging = asyncio.ensure_future(peer.call("hang", {}))
+        await peer.call("echo", {"text": "it has begun"})
+        peer.close()
+        with pytest.raises(Unavailable, match="MCP server t is stopped"):
+            await asyncio.wait_for(hanging, 20)
+
+
 async def test_cancelling_tells_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     async with launched(str(SERVER)) as peer:
         await peer.start()
