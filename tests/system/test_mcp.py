@@ -298,12 +298,19 @@ _BY_URL = f"""
 import asyncio, json, sys
 from mcp import Client
 
+async def said(*command):
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    return (await process.communicate())[0]
+
 async def until(command, what, there):
+    while (what in await said(*command)) is not there:
+        pass
+
+async def asked():
     while True:
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        said = (await process.communicate())[0]
-        if (what in said) is there:
-            return
+        for request in json.loads(await said("aios", "approvals", "--json")):
+            if request["command"] == {REMOVE!r}:
+                return request["id"]
 
 async def main():
     async with Client(sys.argv[1]) as client:
@@ -311,11 +318,7 @@ async def main():
         ran = await client.call_tool("run", {{"command": "uname -s"}})
         waited = asyncio.create_task(client.call_tool("run", {{"command": {REMOVE!r}}}))
         await asyncio.sleep(0)
-        process = await asyncio.create_subprocess_exec(
-            "sh", "-c", "until aios approvals --json | grep -q mcp-test; do :; done;"
-            " aios reject $(aios approvals --json | grep -o '01[0-9A-Z]*' | head -1) no",
-            stdout=asyncio.subprocess.DEVNULL)
-        await process.wait()
+        await said("aios", "reject", await asked(), "no")
         refused = await waited
         slow = asyncio.create_task(client.call_tool("run", {{"command": "sleep 4323"}}))
         await until(["ps", "-eo", "args"], b"sleep 4323", True)
