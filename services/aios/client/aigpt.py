@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import io
-import json
 import os
 import sqlite3
 import sys
@@ -18,7 +17,7 @@ from aios.client.varlink import ClientError
 from aios.errors import AiosError
 from aios.memory.importers import FORMATS
 from aios.memory.memories import DEFAULT_LIMIT, MAX_LIMIT
-from aios.text import visible
+from aios.text import print_json, visible
 
 FAILED = 1
 WRITING = ("create", "update", "delete", "import", "personality")
@@ -68,7 +67,7 @@ def answer(store: Store, limit: int) -> None:
     """A line as soon as it is known: who asks may wait for one answer before the next question."""
     with stdin() as lines:
         for found in own_file(store).search_lines(lines, limit):
-            print(json.dumps(found, ensure_ascii=False), flush=True)
+            print_json(found, flush=True)
 
 
 def options(given: argparse.Namespace) -> dict[str, Any]:
@@ -166,7 +165,10 @@ def main(arguments: list[str] | None = None) -> int:
                 answer(store, given.limit)
                 return 0
             result, text = run(store, given)
-        print(json.dumps(result, ensure_ascii=False) if given.json else text, flush=True)
+        if given.json:
+            print_json(result, flush=True)
+        else:
+            print(text, flush=True)
     except (AiosError, ClientError) as error:
         complain(error.message, error.hint)
         if given.db is None and not Path(aigpt_store.SOCKET).is_socket():

@@ -1,7 +1,6 @@
 """aios log show: one command, from what the person said to its end, and what the machine's own
 journal has of it."""
 
-import json
 from typing import Any
 
 from aios.client import log_rows
@@ -12,7 +11,7 @@ from aios.errors import AiosError
 from aios.record import journal
 from aios.record.digest import digest
 from aios.record.journal import Record
-from aios.text import visible
+from aios.text import print_json, visible
 
 HOST = ".host"
 ID_LENGTH = 26
@@ -39,10 +38,10 @@ def show(given: str, *, as_json: bool) -> int:
     theirs, why = _machines(job, records)
     changed = [r for r in records if "AIOS_HASH" in r and digest(r) != r["AIOS_HASH"]]
     if as_json:
-        print(json.dumps({
+        print_json({
             "id": job, "records": [_own(record) for record in records],
             "machine_journal": [_own(record) for record in theirs], "whole": not changed,
-        }, ensure_ascii=False))  # fmt: skip
+        })  # fmt: skip
         return 1 if changed else 0
     terminal = Terminal()
     first = records[0]

@@ -1,7 +1,6 @@
 """aios log stats: what the commands of the record come to."""
 
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from aios.client.log_rows import Command, require_right_to_read
 from aios.client.log_show import size
 from aios.client.log_table import cut, local, one_line, padded, width
 from aios.client.terminal import Terminal, seconds
+from aios.text import print_json
 
 MOST = 5
 DAYS = 14
@@ -75,7 +75,7 @@ def stats(commands: Iterable[Command], *, as_json: bool) -> int:
     if not found.commands:
         require_right_to_read()
     if as_json:
-        print(json.dumps(found.json(), ensure_ascii=False))
+        print_json(found.json())
         return 0
     terminal = Terminal()
     terminal.line(f"{found.commands} commands, {found.failed} of them failed", "bold")

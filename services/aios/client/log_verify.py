@@ -1,6 +1,5 @@
 """aios log verify and export."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from aios.client.varlink import ERROR_PREFIX, UNAVAILABLE, ClientError
 from aios.errors import AiosError
 from aios.record import export, verify
 from aios.record.verify import Report
-from aios.text import visible
+from aios.text import print_json, visible
 
 FOUND = 1
 MOST_SHOWN = 100
@@ -69,7 +68,7 @@ def _require_any(reports: Sequence[Report]) -> None:
 
 def _tell(reports: Sequence[Report], *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps([asdict(report) for report in reports], ensure_ascii=False))
+        print_json([asdict(report) for report in reports])
     else:
         for report in reports:
             _show(Terminal(), report)
@@ -106,5 +105,5 @@ def write_export(wanted: log_rows.Wanted) -> int:
         log_rows.require_right_to_read()
         raise ClientError(UNAVAILABLE, "there are no records")
     for line in export.lines(log_rows.read(matches, options=wanted.times())):
-        print(line)
+        print_json(line)
     return 0

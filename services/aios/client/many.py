@@ -1,7 +1,6 @@
 """One command on several machines at once: every line says where it is from, and at the end there
 is a line for each machine. Nothing of ours is read."""
 
-import json
 import os
 import select
 import signal
@@ -18,7 +17,7 @@ from aios.client.streams import Stream, write_all
 from aios.client.terminal import Terminal, harmless, seconds
 from aios.client.varlink import FAILED, ClientError, Connection, Disconnected
 from aios.client.wakeup import Pokes, Wakeup
-from aios.text import visible
+from aios.text import print_json, visible
 
 MAX_LINE = 64 * 1024
 _READ = 64 * 1024
@@ -184,11 +183,11 @@ class Run(threading.Thread):
             return self.error.status
         return self.end.status if self.end is not None else FAILED
 
-    def as_json(self) -> str:
+    def as_json(self) -> dict[str, Any]:
         if self.error is not None:
             told = {"error": self.error.name, "message": self.error.message}
-            return json.dumps({"machine": self.machine, **told}, ensure_ascii=False)
-        return json.dumps({"machine": self.machine, **self._answer}, ensure_ascii=False)
+            return {"machine": self.machine, **told}
+        return {"machine": self.machine, **self._answer}
 
     def summarize(self) -> None:
         if self.error is not None:
@@ -225,7 +224,7 @@ def run(
                 stopped = number
     for each in runs:
         if mode == "json":
-            print(each.as_json())
+            print_json(each.as_json())
         elif mode != "detach" or each.error is not None:
             each.summarize()
     return 128 + stopped if stopped else max(each.status for each in runs)

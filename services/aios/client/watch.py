@@ -1,6 +1,5 @@
 """Requests for approval as they come, of everybody whose requests the person may see."""
 
-import json
 import select
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +8,7 @@ from aios.client import place
 from aios.client.approval import AskedHere
 from aios.client.terminal import Terminal, read_key
 from aios.client.varlink import Connection, Disconnected
-from aios.text import visible
+from aios.text import print_json, visible
 
 MAX_RECONNECTIONS = 3
 """Without an event in between; policy that goes away more often is not coming back."""
@@ -141,7 +140,7 @@ def lines(terminal: Terminal, *, as_json: bool) -> int:
                 elif OUTCOME in event:
                     shown.discard(str(event[OUTCOME]["id"]))
                 if as_json:
-                    terminal.line(json.dumps(event, ensure_ascii=False))
+                    print_json(event, flush=True)
                 elif request:
                     terminal.line(
                         f"{request['id']}  {visible(request['command'])}  (in"

@@ -56,6 +56,8 @@ class Peer:
         self._said = b""
         self._died: AiosError | None = None
         os.set_blocking(pipes.stdin, False)
+        self._unread = {pipes.stdout, pipes.stderr}
+        """Those that no transport has yet, which closes what it has."""
         self._tasks: list[asyncio.Task[None]] = []
         self._transports: list[asyncio.BaseTransport] = []
 
@@ -86,6 +88,7 @@ class Peer:
 
     async def _reader(self, fd: int, limit: int) -> asyncio.StreamReader:
         reader = asyncio.StreamReader(limit=limit)
+        self._unread.remove(fd)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0)
         )
@@ -233,5 +236,7 @@ class Peer:
             task.cancel()
         for transport in self._transports:
             transport.close()
-        with contextlib.suppress(OSError):
-            os.close(self._pipes.stdin)
+        for fd in (self._pipes.stdin, *self._unread):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self._unread.clear()

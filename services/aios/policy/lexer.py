@@ -7,6 +7,7 @@ guessed. Commands within substitutions are read by `commands`, which the Reader 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from aios.policy.syntax import Line
 from aios.policy.words import ANY, CLOSE, COMMA, HOME, ONE, OPEN, SPLIT, STAR, Unclear
@@ -38,7 +39,7 @@ _IN_QUOTED_BACKQUOTES = re.compile(r"\\([`$\\\"])")
 _METACHARACTERS = frozenset(" \t\n;|&()<>")
 
 
-class Lexer:
+class Lexer(ABC):
     """Reads words at `pos`. `line` is shared with the readers of what is nested."""
 
     __slots__ = ("depth", "line", "pos", "quoted", "text")
@@ -52,13 +53,13 @@ class Lexer:
         self.depth = depth
         self.quoted = False  # whether any part of the last word was quoted or expanded
 
+    @abstractmethod
     def commands(self, *, close: str = "") -> None:
         """Reads commands up to `close` (or the end), and past it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nested(self, text: str) -> None:
         """Reads `text`, which is not a stretch of this text as it stands, as commands."""
-        raise NotImplementedError
 
     def unclear(self, reason: str) -> None:
         if reason not in self.line.unclear:

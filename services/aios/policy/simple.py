@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 
 from aios.policy.lexer import Lexer
 from aios.policy.syntax import Assignment, Line, Redirect, Simple
@@ -33,9 +34,9 @@ class SimpleReader(Lexer):
         super().__init__(text, line, depth=depth)
         self._heredocs: list[tuple[str, bool, bool, Simple, str]] = []
 
+    @abstractmethod
     def function(self, name: str) -> None:
         """Reads a function definition, pos at its (."""
-        raise NotImplementedError
 
     def _simple(self) -> None:
         simple = Simple()

@@ -2,7 +2,6 @@
 journald said of them. The first and the last line say what the export is, and where it ends.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -18,19 +17,19 @@ BESIDE = (
 )  # fmt: skip
 
 
-def lines(records: Iterable[journal.Record]) -> Iterator[str]:
+def lines(records: Iterable[journal.Record]) -> Iterator[dict[str, Any]]:
     """Those that count, in the order in which they come."""
     ends: dict[str, dict[str, Any]] = {}
     began = {MARK: "begin", "host": os.uname().nodename, "at": datetime.now(UTC).isoformat()}
-    yield json.dumps(began)
+    yield began
     for record in records:
         number = record.get("AIOS_SEQUENCE", "")
         if not journal.trusted(record) or not number.isdecimal():
             continue
         kept = content(record) | {name: record[name] for name in BESIDE if name in record}
-        yield json.dumps(kept, ensure_ascii=False)
+        yield dict[str, Any](kept)
         _extend(ends, record["AIOS_MACHINE"], int(number), record.get("AIOS_HASH", ""))
-    yield json.dumps({MARK: "end", "machines": ends})
+    yield {MARK: "end", "machines": ends}
 
 
 def _extend(ends: dict[str, dict[str, Any]], machine: str, number: int, stated: str) -> None:

@@ -52,6 +52,22 @@ def test_a_locale_without_unicode(serve: Serve, monkeypatch: pytest.MonkeyPatch)
     assert json.loads(written.getvalue())[0]["command"] == "rm 雪"
 
 
+def test_watched_as_lines_of_json(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    request = {"id": ID, "command": "rm a\u00a0b\x9b", "reason": "Füße\u2028"}
+
+    def answer(peer: Peer, _call: dict[str, Any]) -> None:
+        if len(service.calls) == 1:
+            peer.event(pending=1)
+            peer.event(request=request)
+            peer.hang_up()
+        else:
+            peer.reply()
+
+    service = serve("policy", answer)
+    assert main(["approvals", "--watch", "--json"]) == 125
+    assert json.loads(capsys.readouterr().out) == {"request": request}
+
+
 def test_approve_in_a_machine(serve: Serve, runtime: Path) -> None:
     def answer(peer: Peer, call: dict[str, Any]) -> None:
         if call["method"].endswith(".WatchApprovals"):

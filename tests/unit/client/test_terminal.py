@@ -1,11 +1,14 @@
 """What reaches a terminal, and what counts as a key."""
 
+import io
+import json
 import os
 
 import pytest
 
 from aios.client.card import fields, folded
 from aios.client.terminal import NO_KEY, Terminal, harmless, read_key, seconds, settled
+from aios.text import print_json
 
 
 @pytest.mark.parametrize(
@@ -88,3 +91,23 @@ def test_seconds() -> None:
     assert [seconds(20_000), seconds(3_210_000), seconds(65_000_000), seconds(7_300_000_000)] == [
         "20 ms", "3.2 s", "1 min 5 s", "2 h 1 min",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_print_json(monkeypatch: pytest.MonkeyPatch, *, on_terminal: bool) -> None:
+    value = {"command": "\x9b2J \u202e \u2028 \x7f 日本"}
+    reader, writer = os.openpty() if on_terminal else os.pipe()
+    with open(writer, "w", encoding="utf-8") as out:  # noqa: PTH123 - a descriptor has no Path
+        monkeypatch.setattr("sys.stdout", out)
+        print_json(value, flush=True)
+        said = os.read(reader, 4096)
+    os.close(reader)
+    assert json.loads(said) == value
+    assert (said.isascii(), "日本".encode() in said) == (on_terminal, not on_terminal)
+
+
+def test_print_json_where_not_all_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr("sys.stdout", out)
+    print_json("日本 ü", flush=True)
+    assert json.loads(out.buffer.getvalue()) == "日本 ü"  # type: ignore[attr-defined]

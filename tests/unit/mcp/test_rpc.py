@@ -130,3 +130,23 @@ async def test_cancelling_tells_the_server(monkeypatch: pytest.MonkeyPatch) -> N
         # What a server asks of us it does not get; that we are there it is told.
         assert "answered 77 True" in said
         assert "answered 78 False" in said
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_no_pipe_is_left_of_one_that_is_cancelled(*, begun: bool) -> None:
+    pairs = [os.pipe() for _ in range(3)]
+    ours = Pipes(pairs[0][1], pairs[1][0], pairs[2][0])
+    peer = Peer("t", ours)
+    if begun:
+        starting = asyncio.create_task(peer.start())
+        await asyncio.sleep(0)  # until it waits for the first of its pipes
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    peer.close()
+    await asyncio.sleep(0)  # a transport closes its pipe with the next turn of the loop
+    for fd in ours:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+    for fd in (pairs[0][0], pairs[1][1], pairs[2][1]):
+        os.close(fd)

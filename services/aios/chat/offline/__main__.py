@@ -1,7 +1,6 @@
 """`aios plan` without the service: started by the client, as `aios policy test` is."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import cast, get_args
 
 from aios.chat.offline import DATA, Brain, Distro
 from aios.chat.offline.plan import Plan, batch, here, plan
-from aios.text import visible
+from aios.text import print_json, visible
 
 ABSTAINED = 4
 
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def show(planned: Plan, *, as_object: bool) -> None:
     if as_object:
-        print(json.dumps({"brain": "offline", **planned.as_dict()}))
+        print_json({"brain": "offline", **planned.as_dict()})
         return
     if planned.command:
         print(visible(planned.command))

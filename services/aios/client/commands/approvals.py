@@ -1,6 +1,5 @@
 """aios approvals (and its `grants` and `revoke`), approve and reject."""
 
-import json
 import sys
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import Any
 from aios.client import approval, card, place, watch
 from aios.client.terminal import Terminal, keys, read_key
 from aios.client.varlink import ERROR_PREFIX, NOT_APPROVED, ClientError
-from aios.text import visible
+from aios.text import print_json, visible
 
 _FIELDS = ("id", "command", "machine", "uid", "expires_usec", "rule")
 
@@ -68,7 +67,7 @@ def _list(arguments: Sequence[str]) -> int:
         return watch.lines(terminal, as_json=given.json)
     requests = pending()
     if given.json:
-        print(json.dumps(requests, ensure_ascii=False))
+        print_json(requests)
         return 0
     terminal = Terminal()
     if not requests:
@@ -85,7 +84,7 @@ def _list(arguments: Sequence[str]) -> int:
 def _grants(*, as_json: bool) -> int:
     grants = place.look_up("policy", f"{place.POLICY}.ListGrants", {})["grants"]
     if as_json:
-        print(json.dumps(grants, ensure_ascii=False))
+        print_json(grants)
         return 0
     terminal = Terminal()
     if not grants:

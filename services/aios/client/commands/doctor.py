@@ -1,6 +1,5 @@
 """aios doctor: what is wrong with this installation, and what to do about it."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from aios.client.doctor.report import Level, Report
 from aios.client.doctor.tools import Unseen
 from aios.client.terminal import Terminal, print_error
 from aios.client.varlink import ERROR_PREFIX, ClientError
+from aios.text import print_json
 
 FOUND, BLIND = 1, 2
 EPILOG = """\
@@ -51,7 +51,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     if given.json:
         checks = [asdict(report) for report in reports]
         told = {"version": __version__, "checks": checks, "findings": count, "unseen": unseen}
-        print(json.dumps(told, ensure_ascii=False))
+        print_json(told)
     else:
         _end(count, unseen)
     return FOUND if count else 0

@@ -224,9 +224,8 @@ def _options(given: Given) -> dict[str, Any]:
 
 
 def _show(answer: dict[str, Any]) -> int:
-    import json
-
     from aios.client.job import End
+    from aios.text import print_json
 
-    print(json.dumps(answer, ensure_ascii=False))
+    print_json(answer)
     return End(int(answer["exit_status"]), answer.get("details") or {}).status

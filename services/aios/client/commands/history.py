@@ -1,6 +1,5 @@
 """aios history: commands that ran, as memory has them; what was asked for in a sentence."""
 
-import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,7 @@ from typing import Any
 from aios.client import place
 from aios.client.terminal import Terminal, seconds
 from aios.memory import questions, zones
-from aios.text import visible
+from aios.text import print_json, visible
 
 _NARROWER = ("machine", "since", "until", "action", "object", "outcome", "session")
 
@@ -19,7 +18,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     wanted = _filter(given)
     rows = place.look_up("memory", f"{place.MEMORY}.History", {"filter": wanted})["rows"]
     if given.json:
-        print(json.dumps(rows, ensure_ascii=False))
+        print_json(rows)
         return 0
     terminal = Terminal()
     if not rows:

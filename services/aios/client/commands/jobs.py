@@ -1,6 +1,5 @@
 """aios jobs, attach, cancel and confirm: commands that run, in whatever machine."""
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,7 @@ from typing import Any
 from aios.client import machines, place
 from aios.client.terminal import Terminal, seconds
 from aios.client.varlink import ERROR_PREFIX, ClientError, Connection
-from aios.text import visible
+from aios.text import print_json, visible
 
 ANSWER_SECONDS = 30.0
 HOST = ".host"
@@ -75,7 +74,7 @@ def _jobs(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     listed = list(_listed(given.machine))
     if given.json:
-        print(json.dumps(listed, ensure_ascii=False))
+        print_json(listed)
         return 0
     terminal = Terminal()
     for job in listed:

@@ -1,8 +1,6 @@
 """aios log: the audit, from the journal."""
 
-import json
 import re
-import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from itertools import islice
@@ -10,6 +8,7 @@ from itertools import islice
 from aios.client import log_rows, log_spool, log_table, place
 from aios.client.log_rows import DECISIONS, Wanted, require_right_to_read
 from aios.client.terminal import Terminal
+from aios.text import print_json
 
 EPILOG = """\
 `aios log show ID` tells all of one command, `stats` counts them, `verify` checks that no record was
@@ -151,7 +150,7 @@ def _list(given: Namespace) -> int:
     while part := list(islice(found, log_spool.FEW)):
         if given.json:
             for command in part:
-                print(json.dumps(log_spool.about(command), ensure_ascii=False))
+                print_json(log_spool.about(command))
         elif terminal.out.isatty() and not given.oneline:
             log_table.table(terminal, part, head=not told)
         else:
@@ -174,8 +173,7 @@ def _follow(wanted: Wanted, *, as_json: bool) -> int:
             continue
         if as_json:
             own = {k[5:].lower(): v for k, v in record.items() if k.startswith("AIOS_")}
-            print(json.dumps(own, ensure_ascii=False))
-            sys.stdout.flush()
+            print_json(own, flush=True)
         else:
             at = log_table.local(int(record["__REALTIME_TIMESTAMP"]))
             style = "red" if record.get("PRIORITY", "6") <= "4" else ""

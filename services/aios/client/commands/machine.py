@@ -1,6 +1,5 @@
 """aios machine: the machines of this host."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from aios.client.commands import (
     machine_update,
 )
 from aios.client.terminal import Terminal
+from aios.text import print_json
 
 EPILOG = "exit status: 0 done; 1 not confirmed; 125 it failed, and nothing half-made is left."
 
@@ -56,7 +56,7 @@ def look_up(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
 def _list(given: Any) -> int:
     machines = look_up("List", {})["machines"]
     if given.json:
-        print(json.dumps(machines, ensure_ascii=False))
+        print_json(machines)
         return 0
     terminal = Terminal()
     if not machines:
@@ -75,7 +75,7 @@ def _list(given: Any) -> int:
 def _show(given: Any) -> int:
     one = look_up("Get", {"name": given.name})["machine"]
     if given.json:
-        print(json.dumps(one, ensure_ascii=False))
+        print_json(one)
         return 0
     terminal = Terminal()
     for name, value in one.items():

@@ -1,6 +1,5 @@
 """aios machine create, clone, rename, remove."""
 
-import json
 from argparse import BooleanOptionalAction
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from aios.client import consent, place, steps
 from aios.client.terminal import Terminal
 from aios.client.varlink import ERROR_PREFIX, ClientError
+from aios.text import print_json
 
 DISTRIBUTIONS = ("debian", "ubuntu", "arch", "fedora")
 NETWORKS = ("veth", "host", "none")
@@ -114,7 +114,7 @@ def _make(given: Any, method: str, parameters: dict[str, Any]) -> int:
 
 def told(given: Any, made: dict[str, Any], terminal: Terminal) -> int:
     if given.json:
-        print(json.dumps(made, ensure_ascii=False))
+        print_json(made)
         return 0
     terminal.line(f"{made['name']} is there: {made['os'] or 'unknown system'}")
     if "stale" in made:
@@ -130,7 +130,7 @@ def _rename(given: Any) -> int:
     parameters = {"name": given.name, "new_name": given.new_name}
     answer = steps.call("Rename", parameters, terminal)
     if given.json:
-        print(json.dumps(answer, ensure_ascii=False))
+        print_json(answer)
         return 0
     terminal.line(f"{given.name} is {given.new_name} now")
     _mention(terminal, given.name, answer["mentions"])

@@ -1,12 +1,12 @@
 """aios machine snapshot, snapshots, restore."""
 
-import json
 from typing import Any
 
 from aios.client import place, steps
 from aios.client.consent import require
 from aios.client.terminal import Terminal
 from aios.client.varlink import Connection
+from aios.text import print_json
 
 _NEWEST = "its id, the end of it, or its name"
 
@@ -82,7 +82,7 @@ def _snapshot(given: Any) -> int:
     parameters = {"name": given.machine, "options": options}
     made = steps.call("Snapshot", parameters, terminal)["snapshot"]
     if given.json:
-        print(json.dumps(made, ensure_ascii=False))
+        print_json(made)
         return 0
     if given.dry_run:
         _would(terminal, made, f"a snapshot of {given.machine}")
@@ -136,7 +136,7 @@ def _list(given: Any) -> int:
     parameters = {"name": given.machine}
     found = place.look_up("machines", f"{place.MACHINE}.ListSnapshots", parameters)["snapshots"]
     if given.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return 0
     terminal = Terminal()
     if not found:
@@ -155,7 +155,7 @@ def _verify(given: Any, terminal: Terminal) -> int:
             names = [one["id"] for one in found]
         told = {name: _problems(given.machine, name, terminal, opened) for name in names}
     if given.json:
-        print(json.dumps(told, ensure_ascii=False))
+        print_json(told)
     else:
         for name, problems in told.items():
             terminal.line(f"{name}  {'is what it was' if not problems else 'is damaged'}")
@@ -183,7 +183,7 @@ def _remove(given: Any, terminal: Terminal) -> int:
             parameters = {"name": given.machine, "options": {"ids": found}}
             found = steps.call("RemoveSnapshots", parameters, terminal, on=opened)["removed"]
     if given.json:
-        print(json.dumps(found))
+        print_json(found)
         return 0
     for one in found:
         terminal.line(f"{'would remove' if given.dry_run else 'removed'} {one}")
@@ -202,7 +202,7 @@ def _restore(given: Any) -> int:
         plan = steps.call("Restore", dry, terminal, on=opened)["restored"]
         if given.dry_run:
             if given.json:
-                print(json.dumps(plan))
+                print_json(plan)
                 return 0
             _would(terminal, plan, f"{given.machine} from snapshot {plan['snapshot']}")
             terminal.line(f"what is there now would {'be kept' if plan['keeps'] else 'be gone'}")
@@ -217,7 +217,7 @@ def _restore(given: Any) -> int:
         done = steps.call("Restore", {**parameters, "options": options}, terminal, on=opened)
     restored = done["restored"]
     if given.json:
-        print(json.dumps(restored))
+        print_json(restored)
         return 0
     terminal.line(f"{given.machine} is what it was in snapshot {restored['restored']}")
     if "kept" in restored:

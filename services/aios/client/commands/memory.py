@@ -1,6 +1,5 @@
 """aios memory: what is remembered, shared by all machines."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from aios.client import place
 from aios.client.commands import memory_attach, memory_context, memory_files, memory_forget
 from aios.client.terminal import Terminal, harmless
+from aios.text import print_json
 
 EPILOG = "exit status: 0 done; 1 nothing found, or not confirmed; 125 aios itself failed."
 
@@ -60,7 +60,7 @@ def _recent(given: Any) -> int:
 def _one(given: Any) -> int:
     found = place.look_up("memory", f"{place.MEMORY}.Get", {"id": given.id})["memory"]
     if given.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return 0
     terminal = Terminal()
     for name, value in found.items():
@@ -75,14 +75,17 @@ def _one(given: Any) -> int:
 def _add(given: Any) -> int:
     parameters = {"content": " ".join(given.text), "options": {}}
     created = place.call("memory", f"{place.MEMORY}.Create", parameters)
-    print(json.dumps(created) if given.json else harmless(str(created["id"])))
+    if given.json:
+        print_json(created)
+    else:
+        print(harmless(str(created["id"])))
     return 0
 
 
 def _stats(given: Any) -> int:
     counted = place.look_up("memory", f"{place.MEMORY}.Stats", {})["stats"]
     if given.json:
-        print(json.dumps(counted, ensure_ascii=False))
+        print_json(counted)
         return 0
     for name, value in counted.items():
         print(harmless(f"{name.replace('_', ' '):<12} {value}"))
@@ -91,7 +94,7 @@ def _stats(given: Any) -> int:
 
 def _show(memories: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(memories, ensure_ascii=False))
+        print_json(memories)
         return
     terminal = Terminal()
     if not memories:

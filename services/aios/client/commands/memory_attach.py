@@ -1,11 +1,11 @@
 """aios memory attachments, attach, detach."""
 
-import json
 from typing import Any
 
 from aios.client import place
 from aios.client.consent import require
 from aios.client.terminal import Terminal
+from aios.text import print_json
 
 _ACCESS = ("read-only", "socket", "none", "read-write")
 _RISK = """\
@@ -40,7 +40,7 @@ def add(actions: Any) -> None:
 def _list(given: Any) -> int:
     found = place.look_up("memory", f"{place.MEMORY}.ListAttachments", {})["attachments"]
     if given.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return 0
     terminal = Terminal()
     if not found:
@@ -73,7 +73,7 @@ def _detach(given: Any) -> int:
 def _set(given: Any, method: str, parameters: dict[str, Any]) -> int:
     answer = place.call("memory", f"{place.MEMORY}.{method}", parameters)["attachment"]
     if given.json:
-        print(json.dumps(answer, ensure_ascii=False))
+        print_json(answer)
     else:
         _show(Terminal(), answer)
     return 0

@@ -1,12 +1,12 @@
 """aios memory context, aios memory preferences: what a prompt is answered with, and why."""
 
-import json
 from argparse import Namespace
 from typing import Any
 
 from aios.client import place
 from aios.client.terminal import Terminal
 from aios.memory import zones
+from aios.text import print_json
 
 _TITLES = {
     "preference": "Preferences",
@@ -41,7 +41,7 @@ def _context(given: Namespace) -> int:
     }
     items = place.look_up("memory", f"{place.MEMORY}.Context", parameters)["items"]
     if given.json:
-        print(json.dumps(items, ensure_ascii=False))
+        print_json(items)
         return 0
     terminal = Terminal()
     if not items:
@@ -61,7 +61,7 @@ def _preferences(given: Namespace) -> int:
     found = place.look_up("memory", f"{place.MEMORY}.ListPreferences", {"options": {}})
     rows = found["preferences"]
     if given.json:
-        print(json.dumps(rows, ensure_ascii=False))
+        print_json(rows)
         return 0
     terminal = Terminal()
     if not rows:

@@ -10,6 +10,7 @@ from aios.client import place
 from aios.client.consent import require
 from aios.client.terminal import Terminal, harmless
 from aios.client.varlink import ERROR_PREFIX, ClientError
+from aios.text import print_json
 
 _CHUNK = 200
 _KINDS = ("memory", "command")
@@ -49,7 +50,7 @@ def _export(given: Any) -> int:
                 if not answer["records"]:
                     break
                 for record in answer["records"]:
-                    print(json.dumps(record, ensure_ascii=False))
+                    print_json(record)
                 after = answer["records"][-1]["id"]
     return 0
 
@@ -64,7 +65,7 @@ def _import(given: Any) -> int:
             for name in counted:
                 counted[name] += answer["counts"][name]
     if given.json:
-        print(json.dumps(counted))
+        print_json(counted)
     else:
         print(", ".join(f"{number} {name}" for name, number in counted.items()))
     return 0
@@ -98,12 +99,15 @@ def _backup(given: Any) -> int:
     if given.list:
         found = place.look_up("memory", f"{place.MEMORY}.ListBackups", {})["backups"]
         if given.json:
-            print(json.dumps(found))
+            print_json(found)
         for one in [] if given.json else found:
             print(harmless(f"{one['name']}  {one['bytes']:>12} bytes  {one['created_at'][:19]}"))
         return 0
     made = place.call("memory", f"{place.MEMORY}.Backup", {})
-    print(json.dumps(made) if given.json else harmless(made["path"]))
+    if given.json:
+        print_json(made)
+    else:
+        print(harmless(made["path"]))
     return 0
 
 
@@ -114,14 +118,17 @@ def _restore(given: Any) -> int:
         given=given.force, option="--force",
     )
     put = place.call("memory", f"{place.MEMORY}.Restore", {"backup": given.name})
-    print(json.dumps(put) if given.json else harmless(f"{put['path']} is in force"))
+    if given.json:
+        print_json(put)
+    else:
+        print(harmless(f"{put['path']} is in force"))
     return 0
 
 
 def _verify(given: Any) -> int:
     problems = place.look_up("memory", f"{place.MEMORY}.Verify", {})["problems"]
     if given.json:
-        print(json.dumps(problems, ensure_ascii=False))
+        print_json(problems)
         return 1 if problems else 0
     terminal = Terminal()
     terminal.line("the database is damaged" if problems else "the database is whole")

@@ -1,6 +1,5 @@
 """aios memory forget."""
 
-import json
 import sys
 from typing import Any
 
@@ -8,6 +7,7 @@ from aios.client import place
 from aios.client.commands.history import moment
 from aios.client.consent import confirmed
 from aios.client.terminal import Terminal
+from aios.text import print_json
 
 _EPILOG = """\
 All that is given has to hold. TIME: today, yesterday, 2026-01-31 or '2026-01-31 12:00'. What is
@@ -75,7 +75,7 @@ def _count(found: dict[str, Any]) -> str:
 
 def _tell(given: Any, found: dict[str, Any], what: str) -> int:
     if given.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
     else:
         terminal = Terminal()
         terminal.line(f"{_count(found)} {what}")

@@ -1,6 +1,5 @@
 """aios plan: the command that a sentence would become; nothing is run."""
 
-import json
 import os
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from aios.client import place
 from aios.client.governed import Delegation
 from aios.client.terminal import Terminal
 from aios.client.varlink import ERROR_PREFIX, ClientError, Connection
+from aios.text import print_json
 
 ABSTAINED = 4
 PACKAGE = "aios.chat"
@@ -85,7 +85,7 @@ def _asked(given: Namespace) -> dict[str, Any]:
 def _show(plan: dict[str, Any], *, as_object: bool) -> int:
     command = str(plan.get("command", ""))
     if as_object:
-        print(json.dumps(plan, ensure_ascii=False))
+        print_json(plan)
         return 0 if command else ABSTAINED
     terminal = Terminal()
     if command:

@@ -1,6 +1,5 @@
 """aios policy: what would be decided about a command, and why; and the policy itself."""
 
-import json
 import shlex
 from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 from aios.client import own_rules, place
 from aios.client.terminal import Terminal
 from aios.client.varlink import DENIED, ERROR_PREFIX, ClientError
+from aios.text import print_json
 
 ACTIONS = {
     "check": "what would be decided about COMMAND, for you",
@@ -116,7 +116,7 @@ def _ask(command: str, machine: str, *, as_object: bool) -> int:
         raise ClientError(ERROR_PREFIX + "Internal", f"policy answers {decision!r}")
     status = _STATUS[decision]
     if as_object:
-        print(json.dumps({"decision": decision, **why}, ensure_ascii=False))
+        print_json({"decision": decision, **why})
         return status
     terminal = Terminal()
     terminal.line(decision, _STYLE[status])

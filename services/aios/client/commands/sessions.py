@@ -1,11 +1,11 @@
 """aios sessions: one's own conversations, to go on with."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from aios.client import sessions
 from aios.client.terminal import Terminal
+from aios.text import print_json
 
 
 def main(name: str, arguments: Sequence[str]) -> int:
@@ -19,7 +19,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     found = sessions.listed()
     if given.json:
-        print(json.dumps(found))
+        print_json(found)
     else:
         sessions.show(Terminal(), found)
     return 0

@@ -1,12 +1,12 @@
 """aios status: what runs, what waits, what was done last."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from aios.client import place
 from aios.client.dashboard import look, view
 from aios.client.terminal import Terminal
+from aios.text import print_json
 
 
 def main(name: str, arguments: Sequence[str]) -> int:
@@ -34,7 +34,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
         return watch.draw(terminal)
     found = look.from_machine() if place.in_machine() else look.from_host()
     if given.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
     else:
         for text, style in view.lines(found, terminal.width):
             terminal.line(text, style)

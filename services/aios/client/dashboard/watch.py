@@ -4,7 +4,6 @@ What moves it is the journal: units and commands write there whatever happens to
 every two seconds, only systemd is asked, and times are counted on.
 """
 
-import json
 import os
 import select
 import signal
@@ -22,6 +21,7 @@ from aios.client.dashboard.look import Looking, healthy
 from aios.client.log_table import cut
 from aios.client.terminal import Terminal
 from aios.client.varlink import UNAVAILABLE, ClientError
+from aios.text import print_json
 
 SECONDS = 2.0
 PAUSE_SECONDS = 0.7
@@ -66,7 +66,7 @@ def lines() -> int:
         while True:
             found = looking.again(changed=changed)
             if found != before:
-                print(json.dumps(found, ensure_ascii=False), flush=True)
+                print_json(found, flush=True)
                 before = found
             polled = gone.poll(PAUSE_SECONDS * 1000) or waiting.poll(SECONDS * 1000)
             ready = [descriptor for descriptor, _ in polled]

@@ -1,6 +1,5 @@
 """`aios policy explain`: the tree of a command line, with what decides about each part of it."""
 
-import json
 from typing import Any
 
 from aios.policy.check import PartVerdict, Verdict
@@ -8,7 +7,7 @@ from aios.policy.parts import Part
 from aios.policy.tool.asker import Asker
 from aios.policy.tool.outline import Node, outline
 from aios.policy.words import show
-from aios.text import visible
+from aios.text import print_json, visible
 
 
 def _strictest(verdict: Verdict) -> dict[str, PartVerdict]:
@@ -83,7 +82,7 @@ def verdict(asker: Asker, command: str, machine: str, *, as_object: bool) -> Ver
         "normalized": found.normalized,
     }  # fmt: skip
     if as_object:
-        print(json.dumps({"decision": found.decision, **about}))
+        print_json({"decision": found.decision, **about})
         return found
     print(found.decision)
     for name, value in about.items():
@@ -94,7 +93,7 @@ def verdict(asker: Asker, command: str, machine: str, *, as_object: bool) -> Ver
 def show_tree(asker: Asker, command: str, machine: str, *, as_object: bool) -> int:
     about = as_json(asker, command, machine)
     if as_object:
-        print(json.dumps(about))
+        print_json(about)
         return 0
     print(f"{about['decision']}  on {visible(machine)} for {visible(asker.user)}")
     _detail("", "decided by", about["decided_by"])

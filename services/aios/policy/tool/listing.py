@@ -1,12 +1,11 @@
 """The policy in force, with where each line of it comes from."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from aios.policy.policy import Policy, UserRules
 from aios.policy.rules import Layer, Rule
-from aios.text import visible
+from aios.text import print_json, visible
 
 
 def _entries(policy: Policy, own: UserRules | None) -> list[tuple[Layer, Rule, str]]:
@@ -45,7 +44,7 @@ def as_json(policy: Policy, own: UserRules | None) -> dict[str, Any]:
 
 def show(policy: Policy, own: UserRules | None, *, as_object: bool) -> int:
     if as_object:
-        print(json.dumps(as_json(policy, own), ensure_ascii=False))
+        print_json(as_json(policy, own))
         return 0
     print(f"{policy.default:<17} what no rule covers    # {visible(policy.default_origin)}")
     if policy.host_is_machine:
