@@ -102,8 +102,7 @@ class Spec:
                 ),
             ),
             ("Slice", ("s", SLICE)),
-            ("User", ("s", self.account)),
-            ("WorkingDirectory", ("s", self.cwd or "-~")),
+            ("WorkingDirectory", ("s", self.cwd or self._home())),
             ("Environment", ("as", [f"{name}={value}" for name, value in environment.items()])),
             # It stays when it has ended, until its result has been read by whichever exec there is
             # then.
@@ -133,10 +132,17 @@ class Spec:
             ("SendSIGHUP", ("b", True)),
         ]
 
+    def _home(self) -> str:
+        """Where it begins, if that is there. `~` is that of User=."""
+        return "-~" if self.profile.confined else f"-{ROOT['HOME']}"
+
     def _confined(self) -> list[Property]:
         found: list[Property] = []
         if self.profile.confined:
-            found = [("Group", ("s", CONFINED_GROUP)),
+            # Whoever is not confined is root, as systemd is: told so, it looks root up in the
+            # child, and tells everybody of that.
+            found = [("User", ("s", self.account)),
+                     ("Group", ("s", CONFINED_GROUP)),
                      ("SupplementaryGroups", ("as", list(self.groups)))]  # fmt: skip
         if self.scratch:
             found += [("RuntimeDirectory", ("as", [self.scratch])),

@@ -221,10 +221,11 @@ class Unit:
             return None
         if not cgroup.is_empty(self._link.cgroup / SLICE / self.name):
             return None
+        accounts = self._ask(ACCOUNTS)  # what systemd has said is read while it answers
         found = self._heard()
         if not RESULT.keys() <= found.keys() or found["ExecMainCode"] == 0:
             return None
-        return replace(result(found | await self._properties(ACCOUNTS)), empty=True)
+        return replace(result(found | await self._answers(accounts)), empty=True)
 
     def _leave(self) -> None:
         self._link.post(MANAGER, "StopUnit", "ss", self.name, "replace")
@@ -253,18 +254,24 @@ class Unit:
         with contextlib.suppress(RemoteError):
             await self._link.call(MANAGER, "StopUnit", "ss", self.name, "replace")
 
-    async def _properties(self, wanted: Mapping[str, str]) -> dict[str, Any]:
-        """Their values; None for what this systemd does not know. Raises NoSuchUnit."""
-        found = dict.fromkeys(wanted)
-        replies = {
-            name: self._link.start_call(
-                DBusAddress(self._path, SYSTEMD, "org.freedesktop.DBus.Properties"),
-                "Get", "ss", interface, name,
-            )
+    def _ask(self, wanted: Mapping[str, str]) -> dict[str, asyncio.Future[tuple[Any, ...]] | None]:
+        """None for what this systemd does not know."""
+        properties = DBusAddress(self._path, SYSTEMD, "org.freedesktop.DBus.Properties")
+        return {
+            name: None
+            if name in self._link.missing
+            else self._link.start_call(properties, "Get", "ss", interface, name)
             for name, interface in wanted.items()
-            if name not in self._link.missing
-        }  # fmt: skip
-        for name, reply in replies.items():
+        }
+
+    async def _answers(
+        self, asked: Mapping[str, asyncio.Future[tuple[Any, ...]] | None]
+    ) -> dict[str, Any]:
+        """Their values; None for what this systemd does not know. Raises NoSuchUnit."""
+        found = dict[str, Any].fromkeys(asked)
+        for name, reply in asked.items():
+            if reply is None:
+                continue
             try:
                 ((_, found[name]),) = await self._link.answer(reply)
             except RemoteError as error:
@@ -273,6 +280,9 @@ class Unit:
                     raise NoSuchUnit(self.name) from error
                 self._link.missing.add(name)  # MemoryPeak: systemd ≥ 255
         return found
+
+    async def _properties(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        return await self._answers(self._ask(wanted))
 
     def _clear(self, *, failed: bool) -> None:
         self._link.unfollow(self._path)
