@@ -23,13 +23,14 @@ from aios.policy.programs import (
 )
 from aios.policy.scan import Scan
 from aios.policy.syntax import Assignment, Redirect
-from aios.policy.tools import Tool
+from aios.policy.tools import UNLIMITED, Tool
 from aios.policy.words import (
     ANY,
     HOME,
     SPLIT,
     is_dynamic,
     is_unknown,
+    may_be_many,
     show,
 )
 
@@ -220,6 +221,8 @@ class Judge:
             yield Concern(0, strict, "the directory may hold a file with secrets")
         if len(operands) > tool.most:
             yield Concern(operands[tool.most], strict, reason)
+        elif tool.most < UNLIMITED and any(may_be_many(words[index]) for index in operands):
+            yield Concern(0, strict, reason)
         for place, index in enumerate(operands):
             word = words[index]
             allowed = tool.first if place == 0 else tool.second if place == 1 else None
@@ -228,7 +231,8 @@ class Judge:
             match tool.operands:
                 case "files" | "program":
                     text = tool.operands == "program" or (tool.recursive and tool.name == "grep")
-                    if not (text and place == 0 and not scan.pattern) and (
+                    text = text and place == 0 and not scan.pattern and not may_be_many(word)
+                    if not text and (
                         self.secrets.may_be(word, directories)
                         or (scan.recursive and self.secrets.may_hold(word, directories))
                     ):

@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 
 from aios.policy.syntax import Line
-from aios.policy.words import ANY, CLOSE, COMMA, HOME, ONE, OPEN, SPLIT, STAR, Unclear
+from aios.policy.words import ANY, CLOSE, COMMA, HOME, NAME, ONE, OPEN, QUOTED, SPLIT, STAR, Unclear
 
 MAX_DEPTH = 32
 
@@ -35,7 +35,8 @@ _ANSI_LETTER = {
 }  # fmt: skip
 _TILDE = re.compile(r"~(?:[A-Za-z_][A-Za-z0-9_.-]*|\+|-|)(?=[:/\s;|&)<>]|$)")
 _IN_BACKQUOTES = re.compile(r"\\([`$\\])")
-_IN_QUOTED_BACKQUOTES = re.compile(r"\\([`$\\\"])")
+# Braces come before expansions: {a,$x}b is ab and the variable xb, {a,$}b ab and the variable b.
+_NAME_AT_BRACE = re.compile(r"\$(?:[A-Za-z_$][A-Za-z0-9_]*(?:\\\n)*[{,}]|(?:\\\n)*[,}])")
 _METACHARACTERS = frozenset(" \t\n;|&()<>")
 
 
@@ -73,6 +74,8 @@ class Lexer(ABC):
         if tilde:
             # ~user, ~+ and ~- are any directory.
             out, self.pos = HOME if tilde.end() == start + 1 else "/" + ANY, tilde.end()
+        elif text.startswith("~", start):
+            raise Unclear("a tilde that is not plain")
         while self.pos < len(text):
             plain = _PLAIN.match(text, self.pos)
             if plain:
@@ -88,7 +91,13 @@ class Lexer(ABC):
                     out += "/dev/fd/63"
                     continue
                 break
+            if char == "~" and (OPEN in out or (out[-1:] in ("=", ":") and out != "=")):
+                raise Unclear("a tilde that is not plain")  # echo x=~ expands it, {a,~} does
+            if OPEN in out and char in "'\"\\$":
+                out += QUOTED
             out += self._special(char)
+        if OPEN in out and _NAME_AT_BRACE.search(text, start, self.pos):
+            raise Unclear("braces that make another name of a variable's")
         if self.pos == start:
             raise Unclear("a word was expected")
         return out
@@ -221,6 +230,8 @@ class Lexer(ABC):
         self.pos = name.end()
         if name.group() == "HOME":
             return HOME
+        if self.line.loops.get(name.group()):
+            return NAME
         return SPLIT if name.group() == "@" else unknown
 
     def substitution(self) -> None:
@@ -262,6 +273,8 @@ class Lexer(ABC):
             self.pos = match.end()
             if match.group() == "{HOME}":
                 return HOME
+            if self.line.loops.get(match.group()[1:-1]):
+                return NAME
             return SPLIT if match.group(1) == "@" or not quoted else ANY
         match = _BRACED_WORD.match(text, self.pos + 1)
         if match is None:
@@ -311,8 +324,9 @@ class Lexer(ABC):
             raise Unclear("a backquote is not closed")
         code = text[self.pos + 1 : index]
         self.pos = index + 1
-        escapes = _IN_QUOTED_BACKQUOTES if quoted else _IN_BACKQUOTES
-        self.nested(escapes.sub(r"\1", code))
+        if quoted and '\\"' in code:
+            raise Unclear("a quote within backquotes within quotes")  # escaped, or not: it depends
+        self.nested(_IN_BACKQUOTES.sub(r"\1", code))
         return ANY if quoted else SPLIT
 
     def body(self) -> str:

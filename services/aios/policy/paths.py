@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from aios.policy.words import ANY, HOME, ONE, SPLIT, STAR, is_dynamic
+from aios.policy.words import ANY, HOME, NAME, ONE, SPLIT, STAR, is_dynamic
 
 _PROC_ROOT = re.compile(
-    rf"/proc/(?:self|thread-self|\d+|[{ANY}{SPLIT}{STAR}{ONE}]+)(?:/task/[^/]+)?/(?:root|cwd)(?=/|$)"
+    rf"/proc/(?:self|thread-self|\d+|[{ANY}{SPLIT}{STAR}{ONE}{NAME}]+)(?:/task/[^/]+)?/(?:root|cwd)(?=/|$)"
 )
 _WILD = frozenset((ANY, SPLIT, STAR, ONE))
 _MAX_READINGS = 12
@@ -110,8 +110,8 @@ def may_match(word: str, pattern: str) -> bool:
         return glob(pattern).fullmatch(word) is not None
     last = word.rpartition("/")[2]
     plain = ANY not in last and SPLIT not in last
-    if plain and last[:1] in (STAR, ONE) and pattern.rpartition("/")[2].startswith("."):
-        return False  # a glob does not match a leading dot
+    if plain and last[:1] in (STAR, ONE, NAME) and pattern.rpartition("/")[2].startswith("."):
+        return False  # a glob does not match a leading dot, a name has none
     left, right = _tokens(word), _pattern_tokens(pattern)
     for mine, other in ((left, right), (left[::-1], right[::-1])):
         for first, second in zip(mine, other, strict=False):
@@ -131,7 +131,7 @@ def may_match(word: str, pattern: str) -> bool:
 
 
 def _tokens(word: str) -> str:
-    return word.replace(SPLIT, ANY).replace(HOME, "~")
+    return word.replace(SPLIT, ANY).replace(HOME, "~").replace(NAME, STAR)
 
 
 def _pattern_tokens(pattern: str) -> str:
@@ -165,7 +165,7 @@ def _step(row: set[int], char: str, pattern: str) -> set[int]:
             continue
         wanted = pattern[state]
         if wanted in (STAR, ANY):
-            if char != "/":
+            if char != "/" or wanted == ANY:
                 out.add(state)
         elif wanted == ONE or char == ONE:
             if char != "/" and wanted != "/":

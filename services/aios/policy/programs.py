@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from aios.policy.words import SPLIT, is_dynamic
+from aios.policy.words import SPLIT, is_dynamic, may_be_many, starts_unknown
 
 
 def _bracket(end: str) -> str:
@@ -120,8 +120,8 @@ def plain_test(words: list[str]) -> bool:
     """Whether an unknown word of test or [ can be no operator: -v runs code in a subscript."""
     if words[-1:] == ["]"]:
         words = words[:-1]
-    if any(SPLIT in word for word in words):
-        return False
+    if any(SPLIT in word or (may_be_many(word) and starts_unknown(word)) for word in words):
+        return False  # a glob may make -v and a name of files that are called so
     if len(words) == 3:
         return not is_dynamic(words[1])
     return len(words) == 1 or (len(words) == 2 and not is_dynamic(words[0]))

@@ -27,6 +27,7 @@ _COPROC_NAME = re.compile(
     r"[ \t]+[A-Za-z_][A-Za-z0-9_]*(?=[ \t]+(?:[{(]|if |while |until |for |case ))"
 )
 _TIME_OPTIONS = re.compile(r"(?:-p[ \t]+)?(?:--[ \t]+)?")
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _IN = re.compile(r"in(?=[\s;])")
 _TEST_END = re.compile(r"\]\](?=[\s;|&)<>]|$)")
 _TEST_OPERATOR = re.compile(r"&&|\|\||[()]|[<>](?!\()")
@@ -258,8 +259,12 @@ class Reader(SimpleReader):
         name = _NAME.match(self.text, self.pos)
         if name is None:
             raise Unclear("for without a plain name")
-        if not name.group().islower():
-            self.unclear(f"the variable {name.group()} is set")
+        variable = name.group()
+        if not variable.islower():
+            self.unclear(f"the variable {variable} is set")
+        if variable in self.line.loops:
+            raise Unclear("a loop within a loop over the same variable")
+        values: list[str] = []
         self.pos = name.end()
         self._newlines()
         if _IN.match(self.text, self.pos):
@@ -268,13 +273,15 @@ class Reader(SimpleReader):
                 self._blanks()
                 if self._char() in (";", "\n"):
                     break
-                expand_braces(self.word())
+                values += expand_braces(self.word())
         self._blanks()
         if self._char() == ";":
             self.pos += 1
         self._newlines()
         self._expect("do")
+        self.line.loops[variable] = bool(values) and all(map(_PLAIN_VALUE.fullmatch, values))
         self._list(frozenset(("done",)))
+        del self.line.loops[variable]
 
     def _case(self) -> None:
         self._blanks()

@@ -26,11 +26,14 @@ class Scan:
             word = words[index]
             if ended or len(word) < 2 or word[0] not in "-+":
                 if starts_unknown(word) and not ended:
-                    if not tool.any_option and tool.operands != "test":
+                    any_word = is_unknown(word[:1])  # a glob is only what files are called
+                    self.recursive = self.recursive or (bool(tool.recursive) and any_word)
+                    if tool.any_option:
+                        reads = tool.files and tool.operands != "files" and any_word
+                    else:
+                        reads = tool.operands != "test"
+                    if reads:
                         self.unknown.append(index)
-                    self.recursive = self.recursive or (
-                        bool(tool.recursive) and is_unknown(word[:1])
-                    )
                 elif SPLIT in word and not tool.any_option and tool.operands != "test":
                     self.unknown.append(index)
                 self.operands.append(index)

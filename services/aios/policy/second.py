@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aios.errors import ConfigError
 from aios.policy.reader import read
 from aios.policy.syntax import Line, Simple
+from aios.policy.words import ANY, NAME, SPLIT
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -79,6 +80,9 @@ def opinion(text: str, line: Line) -> Opinion:
         return Opinion("too long for a second reading")
     wrong, commands = _reader()(text.encode("utf-8", "replace"))
     mine = {tuple(simple.words) for simple in line.commands}
+    # Within a loop a name is known; a command by itself has only its variable.
+    for words in [words for words in mine if any(NAME in word for word in words)]:
+        mine |= {tuple(word.replace(NAME, mark) for word in words) for mark in (ANY, SPLIT)}
     unclear = "a second reader finds an error" if wrong else ""
     unseen: list[Simple] = []
     for data in dict.fromkeys(commands):

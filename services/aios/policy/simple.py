@@ -7,7 +7,7 @@ from abc import abstractmethod
 
 from aios.policy.lexer import Lexer
 from aios.policy.syntax import Assignment, Line, Redirect, Simple
-from aios.policy.words import CLOSE, COMMA, MAX_WORDS, OPEN, Unclear, expand_braces
+from aios.policy.words import MAX_WORDS, Unclear, expand_braces, unexpanded
 
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)*")
 _COMMENT = re.compile(r"#[^\n]*")
@@ -24,7 +24,8 @@ REDIRECT = re.compile(
 _DELIMITER = re.compile(
     r"(?:'([^'\n]+)'|\"([^\"\n$`\\]+)\"|\\([A-Za-z0-9_.!-]+)|([A-Za-z0-9_.!-]+))(?=[\s;|&)<>]|$)"
 )
-_LITERAL_BRACES = {ord(OPEN): "{", ord(COMMA): ",", ord(CLOSE): "}"}
+_SUBSCRIPTED = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\[")
+_MAX_DIGITS = 9  # of a descriptor: what is no int is a word to bash
 
 
 class SimpleReader(Lexer):
@@ -78,10 +79,15 @@ class SimpleReader(Lexer):
                 self._assignment(assignment, simple)
                 continue
             word = self.word()
+            raw = text[pos : self.pos]
+            if "\\\n" in raw and self._char() in ("<", ">"):
+                raise Unclear("a line continuation in what may be a descriptor")
+            if _SUBSCRIPTED.match(raw.replace("\\\n", "")):
+                raise Unclear("a descriptor may be kept in an array")
             if not words:
                 if "=" in word:
                     raise Unclear("a command name with =")
-                if "\\\n" in text[pos : self.pos] and KEYWORD.fullmatch(word):
+                if "\\\n" in raw and KEYWORD.fullmatch(word):
                     raise Unclear("a reserved word with a line continuation")
             words.extend(expand_braces(word))
             if len(words) > MAX_WORDS * 16:
@@ -97,13 +103,14 @@ class SimpleReader(Lexer):
         if self._char() not in ("", " ", "\t", "\n", ";", "|", "&", ")"):
             value = self.word()
         # No brace expansion here: X={a,b} is that text.
-        value = value.translate(_LITERAL_BRACES)
-        simple.assignments.append(Assignment(match.group(1), value))
+        simple.assignments.append(Assignment(match.group(1), unexpanded(value)))
 
     def _redirect(self, match: re.Match[str], simple: Simple) -> None:
         number, op = match.groups()
         self.pos = match.end()
         named = bool(number) and number.startswith("{")
+        if number and not named and len(number) > _MAX_DIGITS:
+            raise Unclear("a descriptor that is no number")
         self._blanks()
         if op in ("<<", "<<-"):
             delimiter = _DELIMITER.match(self.text, self.pos)
@@ -117,7 +124,7 @@ class SimpleReader(Lexer):
                 self.unclear("a variable is set by a redirection")
             return
         word = self.word()
-        found = [word.translate(_LITERAL_BRACES)] if op == "<<<" else expand_braces(word)
+        found = [unexpanded(word)] if op == "<<<" else expand_braces(word)
         for target in found:  # bash calls more than one ambiguous; every one counts here
             simple.redirects.append(Redirect(op, target, named))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from aios import toml_text
 from aios.errors import ConfigError
-from aios.policy.tools import Options, Tool, Wrapper
+from aios.policy.tools import UNLIMITED, Options, Tool, Wrapper
 
 SHIPPED = Path(__file__).parent / "data" / "commands"
 DIRECTORIES = (SHIPPED, Path("/usr/share/aios/commands"), Path("/etc/aios/commands"))
@@ -151,7 +151,7 @@ def _tool(name: str, table: _Table, base: Tool | None) -> Tool:
         any_option=options == "any",
         options=_options(table),
         operands=table.text("operands", base.operands if base else "text"),
-        most=table.number("most", base.most if base else 1 << 30),
+        most=table.number("most", base.most if base else UNLIMITED),
         first=table.set("first"),
         second=table.set("second"),
         files=table.set("files"),

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+UNLIMITED = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -47,7 +49,7 @@ class Tool:
     any_option: bool = False  # every option only reads
     options: Options = Options()
     operands: str = "text"
-    most: int = 1 << 30  # operands
+    most: int = UNLIMITED  # operands
     first: frozenset[str] = frozenset()  # what the first operand must be, if there is one
     second: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()  # options whose value is a file that is read

@@ -15,17 +15,20 @@ SPLIT = "\ue001"  # unknown text that may be no word, one, or many: $X
 STAR = "\ue002"  # a live *
 ONE = "\ue003"  # a live ? or [...]
 HOME = "\ue004"  # the home directory: a live ~, or $HOME
+NAME = "\ue005"  # one of a loop's plain names: no blank, no slash, no - or . at its beginning
 
 OPEN = "\ue010"  # live braces and commas, gone after expand_braces
 COMMA = "\ue011"
 CLOSE = "\ue012"
+QUOTED = "\ue013"  # quotes within live braces: no {1..3} is made of what they hold
 
-_DYNAMIC = re.compile(f"[{ANY}-{HOME}]")
+_DYNAMIC = re.compile(f"[{ANY}-{NAME}]")
 _UNKNOWN = re.compile(f"[{ANY}{SPLIT}]")
-_BACK = str.maketrans({OPEN: "{", COMMA: ",", CLOSE: "}"})
-_SHOWN = str.maketrans({ANY: "<?>", SPLIT: "<?>", STAR: "*", ONE: "?", HOME: "~"})
-_BARE = re.compile(r"[A-Za-z0-9_./:=@%+,^\ue000-\ue004\[\]{}~-]+")
-_SEQUENCE = re.compile(r"(-?\d{1,6}|[A-Za-z])\.\.(-?\d{1,6}|[A-Za-z])(?:\.\.(-?\d{1,6}))?")
+_MANY = re.compile(f"[{SPLIT}-{ONE}]")
+_BACK = str.maketrans({OPEN: "{", COMMA: ",", CLOSE: "}", QUOTED: None})
+_SHOWN = str.maketrans({ANY: "<?>", SPLIT: "<?>", STAR: "*", ONE: "?", HOME: "~", NAME: "<?>"})
+_BARE = re.compile(r"[A-Za-z0-9_./:=@%+,^\ue000-\ue005\[\]{}~-]+")
+_SEQUENCE = re.compile(r"(-?[0-9]{1,6}|[A-Za-z])\.\.(-?[0-9]{1,6}|[A-Za-z])(?:\.\.(-?[0-9]{1,6}))?")
 
 MAX_WORDS = 512
 
@@ -48,6 +51,11 @@ def starts_unknown(word: str) -> bool:
     return word[:1] in (ANY, SPLIT, STAR, ONE)
 
 
+def may_be_many(word: str) -> bool:
+    """Whether the shell may make several words of it, each of them any text."""
+    return not word.isascii() and _MANY.search(word) is not None
+
+
 def is_unknown(word: str) -> bool:
     return not word.isascii() and _UNKNOWN.search(word) is not None
 
@@ -68,6 +76,11 @@ def show_all(words: list[str] | tuple[str, ...]) -> str:
     return " ".join([word if word.isascii() and word.isalnum() else show(word) for word in words])
 
 
+def unexpanded(word: str) -> str:
+    """The word where bash does no brace expansion."""
+    return word.translate(_BACK)
+
+
 def expand_braces(word: str) -> list[str]:
     """Brace expansion as bash does it, before every other expansion.
 
@@ -75,11 +88,11 @@ def expand_braces(word: str) -> list[str]:
     that differ between versions.
     """
     if OPEN not in word and CLOSE not in word:
-        return [word.translate(_BACK)]
+        return [unexpanded(word)]
     found = _expand(word)
     if len(found) > MAX_WORDS:
         raise Unclear("too many words from braces")
-    return [part.translate(_BACK) for part in found]
+    return [unexpanded(part) for part in found]
 
 
 def _expand(word: str, depth: int = 0) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aios.policy.tools import Options, Wrapper
-from aios.policy.words import starts_unknown
+from aios.policy.words import may_be_many, starts_unknown
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 
@@ -49,6 +49,8 @@ class Walk:
         skipped = 0
         while skipped + operands < wrapper.operands and wrapper.operands < 9:
             index, skipped = index + 1, skipped + 1  # operands that came after --
+        # A word of its own that falls apart moves all that follow: `timeout 5$X ls`.
+        self.uncertain = self.uncertain or any(map(may_be_many, words[1:index]))
         self.inner = words[index:]
         if wrapper.permuted:
             self.inner = rest[min(operands, wrapper.operands if wrapper.operands < 9 else 0) :]
