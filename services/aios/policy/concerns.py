@@ -38,6 +38,7 @@ from aios.policy.words import (
 _DESCRIPTOR = re.compile(r"[0-9]+|-")
 _FREE_TARGETS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/fd/63"))
 _NETWORK = re.compile(r"/dev/(?:tcp|udp)(?:/|$)")
+_PROC_LINK = re.compile(r"/(?:root|cwd|fd)/")
 _HARMLESS_VARIABLE = re.compile(
     r"LANG|LANGUAGE|LC_[A-Z]+|TZ|COLUMNS|LINES|NO_COLOR|CLICOLOR|DEBIAN_FRONTEND|TERM"
     r"|SYSTEMD_COLORS|SYSTEMD_URLIFY|APT_LISTCHANGES_FRONTEND|NEEDRESTART_MODE"
@@ -54,6 +55,18 @@ def is_free_target(op: str, target: str) -> bool:
     return target in _FREE_TARGETS
 
 
+def _any_of(patterns: Sequence[str]) -> str:
+    return "|".join(glob(pattern).pattern for pattern in patterns) or r"(?!)"
+
+
+def _linked(path: str) -> str:
+    """What the path may be if what stands before .. is a link, as /dev/fd is one; or ""."""
+    before, up, rest = path.rpartition("/../")
+    if not up or before.rpartition("/")[2] in ("", ".", ".."):
+        return ""
+    return f"{ANY}/{rest}" if _PROC_LINK.search(f"/{rest}") is None else "/" + ANY
+
+
 class Concern(NamedTuple):
     about: int  # the index of the word it is about; 0: none that a rule could name
     decision: Decision
@@ -68,9 +81,16 @@ class Secrets:
         kept = [p for p in dict.fromkeys(patterns) if not p.startswith("!")]
         self._absolute = [p for p in kept if p.startswith("/")]
         self._tails = [p for p in kept if not p.startswith("/")]
-        absolute = "|".join(glob(p).pattern for p in self._absolute) or r"(?!)"
-        tails = "|".join(glob(p).pattern for p in self._tails) or r"(?!)"
-        self._known = re.compile(rf"(?:{absolute})(?:/.*)?|(?:.*/)?(?:{tails})", re.DOTALL)
+        below = [p for p in kept if "/" in p]  # what they name may be a directory
+        self._holders = [p.rpartition("/")[0] for p in below if not p.startswith("/")]
+        self._may = [*kept, *(f"{p}/{ANY}" for p in below)]
+        self._may += [f"{ANY}/{p}" for p in self._may if not p.startswith("/")]
+        self._known = re.compile(
+            rf"(?:{_any_of(self._absolute)})(?:/.*)?|(?:.*/)?(?:{_any_of(self._tails)})"
+            rf"|(?:.*/)?(?:{_any_of([p for p in below if not p.startswith('/')])})/.*",
+            re.DOTALL,
+        )
+        self._holder = re.compile(rf"(?:.*/)?(?:{_any_of(self._holders)})", re.DOTALL)
         self._hit = lru_cache(maxsize=1024)(self._look)
 
     def may_be(self, word: str, directories: Sequence[str]) -> bool:
@@ -78,15 +98,13 @@ class Secrets:
         return self._hit(word, tuple(directories))
 
     def _look(self, word: str, directories: tuple[str, ...]) -> bool:
-        for path in readings(word, directories):
+        paths = readings(word, directories)
+        for path in paths + [linked for path in (word, *paths) if (linked := _linked(path))]:
             if not is_dynamic(path):
                 name = path.rpartition("/")[2]
                 if self._known.fullmatch(path) and not any(p.fullmatch(name) for p in self._public):
                     return True
-            elif any(may_match(path, pattern) for pattern in self._absolute) or any(
-                may_match(path, pattern) or may_match(path, ANY + "/" + pattern)
-                for pattern in self._tails
-            ):
+            elif any(may_match(path, pattern) for pattern in self._may):
                 return True
         return False
 
@@ -101,6 +119,10 @@ class Secrets:
                 or glob(pattern).match(path) is not None
                 or may_match(path, pattern.rpartition("/")[0])
                 for pattern in self._absolute
+            ):
+                return True
+            if self._holder.fullmatch(path) or (
+                is_dynamic(path) and any(may_match(path, f"{ANY}/{p}") for p in self._holders)
             ):
                 return True
         return self.may_be(word, directories)

@@ -19,6 +19,7 @@ from aios.policy.syntax import Assignment, Function, Line, Redirect, Simple
 from aios.policy.tools import Tool, tools
 from aios.policy.words import (
     ANY,
+    HOME,
     SPLIT,
     is_dynamic,
     is_unknown,
@@ -215,14 +216,17 @@ class Parts:
     # Where the line may be
 
     def _directory(self, operands: list[str]) -> None:
-        for word in operands:
-            if word.startswith("-") and len(word) > 1 and not word[1:].isdigit():
-                continue
+        words = [
+            w for w in operands if not (w.startswith("-") and len(w) > 1 and not w[1:].isdigit())
+        ]
+        for word in words or [HOME]:
             if is_unknown(word) or word == "-":
                 target = ANY
-            elif word.startswith("/"):
+            elif word.startswith(("/", HOME)):
                 target = canonical(word)
             else:
+                if not self.directories:
+                    self._goes_to(HOME)  # where a command begins that is told no directory
                 for directory in list(self.directories):
                     self._goes_to(canonical(f"{directory}/{word}"))
                 # From a directory that is not known, ../.. leads to the root in the end.

@@ -11,7 +11,7 @@ _PROC_ROOT = re.compile(
     rf"/proc/(?:self|thread-self|\d+|[{ANY}{SPLIT}{STAR}{ONE}{NAME}]+)(?:/task/[^/]+)?/(?:root|cwd)(?=/|$)"
 )
 _WILD = frozenset((ANY, SPLIT, STAR, ONE))
-_MAX_READINGS = 12
+_MAX_READINGS = 64
 _MAX_STEPS = 20_000
 
 
@@ -41,31 +41,37 @@ def canonical(path: str) -> str:
 
 def readings(word: str, directories: tuple[str, ...] = ()) -> list[str]:
     """What path the word may be, canonical. `directories`: where the line may have changed to."""
-    if word.isascii():
-        if not directories and ".." not in word and "/proc/" not in word:
-            return [canonical(word)]
-        found = [word]
-    else:
-        found = [word]
-        if HOME in word:
-            rest = word[1:]
-            if word[0] == HOME and HOME not in rest:
-                found += [home + rest for home in ("/root", "/home/user", "")]
-                found.append("/" + rest.lstrip("/"))  # of users whose home is the root
-            else:
-                found.append(word.replace(HOME, ANY))
-        if ANY in word or SPLIT in word:
-            found.append(word.replace(ANY, "").replace(SPLIT, ""))
+    if word.isascii() and not directories and ".." not in word and "/proc/" not in word:
+        return [canonical(word)]
+    found = [word]
+    if not word.startswith(("/", HOME)):
+        found += [f"{directory}/{word}" for directory in directories]
     for path in list(found):
-        if "/proc/" in path:
-            for cut in _PROC_ROOT.finditer(canonical(path)):
-                found.append("/" + canonical(path)[cut.end() :])
+        found += _homes(path)
+    for path in list(found):
+        if ANY in path or SPLIT in path:
+            found.append(path.replace(ANY, "").replace(SPLIT, ""))
+    for path in list(found):
+        cuts = list(_PROC_ROOT.finditer(canonical(path))) if "/proc/" in path else []
+        if cuts:
+            rest = canonical(path)[cuts[-1].end() :]
+            found += ["/" + rest, *(f"{directory}/{rest}" for directory in directories)]
         if "/../" in f"/{path}/":
             # /var/run/.. is the root: a symbolic link may stand anywhere before it.
             found.append("/" + path.rpartition("..")[2])
-        if not path.startswith(("/", HOME)):
-            found += [f"{directory}/{path}" for directory in directories]
-    return list(dict.fromkeys(canonical(path) for path in found if path))[:_MAX_READINGS]
+    unique = list(dict.fromkeys(canonical(path) for path in found if path))
+    return unique if len(unique) <= _MAX_READINGS else [*unique[:_MAX_READINGS], "/" + ANY]
+
+
+def _homes(path: str) -> list[str]:
+    """What the path may be for what HOME may be."""
+    if HOME not in path:
+        return []
+    rest = path[1:]
+    if path[0] != HOME or HOME in rest:
+        return [path.replace(HOME, ANY)]
+    # Of users whose home is the root, too.
+    return [*(home + rest for home in ("/root", "/home/user", "")), "/" + rest.lstrip("/")]
 
 
 def has_live_first(path: str) -> bool:
