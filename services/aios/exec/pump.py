@@ -141,11 +141,12 @@ class Collect(Pump):
         widen(self.pipe)
         self._loop.add_reader(self.pipe, self._move)
 
-    def _move(self) -> None:
+    def _move(self) -> int:
+        """Bytes that came."""
         try:
             moved = self.spool.take(self.pipe)
         except BlockingIOError:
-            return
+            return 0
         except OSError as error:
             # The command is not to blame: it goes on, and what it prints is counted.
             if not self.lost:
@@ -157,6 +158,13 @@ class Collect(Pump):
             self._over.set()
         self.grown()
         self._check()
+        return moved
+
+    def _rest(self) -> None:
+        """What is in the pipe now: somebody who was passed its other end may write on for ever."""
+        left = waiting(self.pipe)
+        while left > 0 and (moved := self._move()):
+            left -= moved
 
     @property
     def settled(self) -> bool:
@@ -165,10 +173,8 @@ class Collect(Pump):
 
     def finish(self) -> None:
         """What is left in the pipe goes to the spool, and nothing more will come."""
-        # Or there is no room for it.
-        with contextlib.suppress(OSError):
-            while self.pipe >= 0 and waiting(self.pipe) and self.spool.take(self.pipe):
-                pass
+        if self.pipe >= 0:
+            self._rest()
         super().close()
         self.grown()
 
@@ -177,9 +183,7 @@ class Collect(Pump):
         if self._over.is_set():
             return
         if self._timer is None and self.spool.begun:
-            with contextlib.suppress(BlockingIOError):
-                while waiting(self.pipe) and not self._over.is_set():
-                    self._move()
+            self._rest()
         self._loop.remove_reader(self.pipe)
         if self._timer is not None:
             self._timer.cancel()
@@ -199,14 +203,8 @@ class Collect(Pump):
 
     def text(self) -> Text:
         """What there is of it. Once: it may be taken from the pipe."""
-        parts = []
-        try:
-            if self.pipe >= 0:
-                while part := os.read(self.pipe, CHUNK):
-                    parts.append(part)
-        except BlockingIOError:
-            pass
-        return self.spool.text(b"".join(parts))
+        left = waiting(self.pipe) if self.pipe >= 0 else 0
+        return self.spool.text(os.read(self.pipe, left) if left else b"")
 
     def close(self) -> None:
         if self._timer is not None:

@@ -5,6 +5,7 @@ The file is sparse, not synchronised, and gone with its job.
 """
 
 import ctypes
+import errno
 import os
 from pathlib import Path
 
@@ -45,7 +46,12 @@ class Spool:
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.total = os.fstat(self._descriptor).st_size
         if self.total > self._punched:
-            self._punched = os.lseek(self._descriptor, self._punched, os.SEEK_DATA)
+            try:
+                self._punched = os.lseek(self._descriptor, self._punched, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                self._punched = self.total  # nothing of it is kept: it ends with the hole
 
     def take(self, pipe: int) -> int:
         """Moves what is in the pipe; the number of bytes, 0 when its last writer is gone. Raises

@@ -51,11 +51,11 @@ class CollectTerminal(Collect):
     def _begin(self) -> None:
         self._loop.add_reader(self.pipe, self._move)
 
-    def _move(self) -> None:
+    def _move(self) -> int:
         try:
             data = os.read(self.pipe, CHUNK)
         except BlockingIOError:
-            return
+            return 0
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
@@ -67,14 +67,12 @@ class CollectTerminal(Collect):
             self._over.set()
         self.grown()
         self._check()
+        return len(data)
 
-    def finish(self) -> None:
-        while self.pipe >= 0 and not self._over.is_set():
-            before = self.spool.total
-            self._move()
-            if self.spool.total == before:
-                break
-        self.close()
+    def _rest(self) -> None:
+        left = CHUNK  # more than a terminal holds
+        while left > 0 and not self._over.is_set() and (moved := self._move()):
+            left -= moved
 
 
 class Terminal(Streams):

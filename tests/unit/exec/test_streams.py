@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,3 +190,40 @@ async def test_a_replay_says_what_is_missing(tmp_path: Path) -> None:
     assert len(head) + int(missing) + len(tail) == len(data)
     os.close(replay.read_end)
     spool.remove()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("how", ["text", "catch_up", "finish"])
+async def test_who_writes_on_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, *, begun: bool
+) -> None:
+    monkeypatch.setattr(pump, "LAZY_SECONDS", 0 if begun else 60)
+    read_end, write_end = make_pipe()
+    collect = Collect(read_end, Spool(tmp_path / "x", LIMIT), Bound())
+    writer = await asyncio.create_subprocess_exec(
+        "head", "-c", "400M", "/dev/zero", stdout=write_end
+    )
+    os.close(write_end)
+    await until(lambda: collect.spool.begun if begun else bool(waiting(read_end)))
+    before = collect.total
+    assert before is not None
+    if how == "text":
+        total = collect.text().total
+    else:
+        getattr(collect, how)()
+        total = collect.spool.total
+    collect.close()
+    assert await writer.wait() == -signal.SIGPIPE
+    assert total <= before + 2 * pump.PIPE_SIZE
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, PAGE])
+def test_of_which_nothing_is_kept_it_is_found_as_well(tmp_path: Path, limit: int) -> None:
+    first = Spool(tmp_path / "x", limit)
+    fill(first, b"x" * 2 * CHUNK)
+    again = Spool(tmp_path / "x", limit)
+    again.resume()
+    assert (again.total, again.text()) == (first.total, first.text())
+    assert again.gap(limit) == first.gap(limit)
+    fill(again, b"y" * 2 * CHUNK)
+    assert again.total == 4 * CHUNK
