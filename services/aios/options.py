@@ -1,5 +1,6 @@
 """Typed reading of `a{sv}` arguments and JSON objects. An unknown key is an error."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from aios.errors import InvalidOption
 
 Value = Any
 """What travels in `a{sv}`: str, int, float, bool, list, dict, bytes."""
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def _is(value: Value, kind: type | tuple[str, str]) -> bool:
@@ -14,11 +16,14 @@ def _is(value: Value, kind: type | tuple[str, str]) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is str:
+        # JSON lets it hold half of a character, which no file, and not the bus, could.
+        return isinstance(value, str) and not _HALF.search(value)
     if kind == STRINGS:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return isinstance(value, list) and all(_is(item, str) for item in value)
     if kind == STRING_MAP:
         return isinstance(value, dict) and all(
-            isinstance(key, str) and isinstance(item, str) for key, item in value.items()
+            _is(key, str) and _is(item, str) for key, item in value.items()
         )
     assert isinstance(kind, type)  # noqa: S101 - the two tuples are handled above
     return isinstance(value, kind)

@@ -20,7 +20,7 @@ def attach(live: Live) -> Ends:
     live.replays = [Replay(pump) for pump in streams.collected]
     outputs = [replay.read_end for replay in live.replays]
     if isinstance(streams, Terminal):
-        stdin = streams.copy() if streams.master >= 0 else _nothing(os.O_WRONLY)
+        stdin = streams.keys() if streams.master >= 0 else _nothing(os.O_WRONLY)
         return stdin, outputs[0], _nothing(os.O_RDONLY)
     return _nothing(os.O_WRONLY), outputs[0], outputs[1]
 

@@ -82,7 +82,10 @@ class History:
             disk.write(self._passing / name, event)
         except AuditUnavailable as error:
             log.error("a history row is in memory alone", file=name, reason=error.message)
-        self._rows.append((name, event))
+            self._rows.append((name, event))
+        else:
+            # Where many wait, their files hold what they are.
+            self._rows.append((name, event if len(self._rows) < MOST else None))
 
     def deliver(self) -> None:
         """Starts a round of delivery, or has the one that runs go on."""

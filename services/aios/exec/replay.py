@@ -10,6 +10,7 @@ from aios.exec.pump import Collect, abandoned, make_pipe, waiting
 from aios.exec.spool import CHUNK
 
 LOOK_SECONDS = 0.01
+SELDOM_SECONDS = 1.0
 
 
 class Replay:
@@ -22,6 +23,7 @@ class Replay:
         self._pump = pump
         self._offset = 0
         self._note = b""
+        self._look_seconds = LOOK_SECONDS
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
         self.complete = False
@@ -54,7 +56,8 @@ class Replay:
             self.complete = not left
             self.close()
         else:
-            self._loop.call_later(LOOK_SECONDS, self._end)
+            self._loop.call_later(self._look_seconds, self._end)
+            self._look_seconds = min(2 * self._look_seconds, SELDOM_SECONDS)
 
     def _some(self) -> bool:
         """Whether something was moved. Raises BlockingIOError, BrokenPipeError."""

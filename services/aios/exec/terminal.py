@@ -2,6 +2,7 @@
 copy to set its size and to hang up, and of a detached job to read what it prints.
 """
 
+import asyncio
 import errno
 import fcntl
 import os
@@ -10,9 +11,10 @@ import termios
 from pathlib import Path
 
 from aios.bus import Bus
+from aios.channel import close_all
 from aios.exec.job import Job
 from aios.exec.machine import MACHINED
-from aios.exec.pump import Bound, Collect
+from aios.exec.pump import Bound, Collect, make_pipe
 from aios.exec.spool import CHUNK, Spool
 from aios.exec.store import Store
 from aios.exec.streams import OUT, Streams
@@ -20,6 +22,7 @@ from aios.exec.unit import Property
 from aios.ids import HOST
 
 MASTER = "terminal"
+KEYS_SIZE = 4096
 TIOCGPTN, TIOCSPTLCK = 0x80045430, 0x40045431
 
 
@@ -75,6 +78,51 @@ class CollectTerminal(Collect):
             left -= moved
 
 
+class Keys:
+    """What somebody types who is attached to a detached job, on into its terminal. They have a
+    pipe: with the terminal itself they could make exec, which reads it, wait for it."""
+
+    def __init__(self, master: int) -> None:
+        self._pipe, self.write_end = make_pipe()
+        self._master = os.dup(master)
+        self._typed = b""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._pipe, self._read)
+
+    def _read(self) -> None:
+        try:
+            self._typed = os.read(self._pipe, KEYS_SIZE)
+        except BlockingIOError:
+            return
+        if self._typed:
+            self._loop.remove_reader(self._pipe)
+            self._write()
+        else:
+            self.close()
+
+    def _write(self) -> None:
+        try:
+            self._typed = self._typed[os.write(self._master, self._typed) :]
+        except BlockingIOError:
+            pass
+        except OSError:  # it has hung up
+            self.close()
+            return
+        if self._typed:
+            self._loop.add_writer(self._master, self._write)
+        else:
+            self._loop.remove_writer(self._master)
+            self._loop.add_reader(self._pipe, self._read)
+
+    def close(self) -> None:
+        """The write end is whose it was given to."""
+        if self._pipe >= 0:
+            self._loop.remove_reader(self._pipe)
+            self._loop.remove_writer(self._master)
+            close_all((self._pipe, self._master))
+            self._pipe = -1
+
+
 class Terminal(Streams):
     """The command's terminal, held by its master."""
 
@@ -82,6 +130,7 @@ class Terminal(Streams):
         super().__init__(job, store)
         self.master = master
         self._path = path
+        self._keys: Keys | None = None
         self.spools: list[Spool] = []
         self.collected: tuple[Collect, ...] = ()
 
@@ -122,8 +171,19 @@ class Terminal(Streams):
         return []
 
     def copy(self) -> int:
-        """The master, for the caller to keep."""
+        """The master, for the caller to keep, where exec does not read it."""
         return os.dup(self.master)
+
+    def keys(self) -> int:
+        """For who attaches, to type; whoever did before no longer can."""
+        self._let_go_of_keys()
+        self._keys = Keys(self.master)
+        return self._keys.write_end
+
+    def _let_go_of_keys(self) -> None:
+        if self._keys is not None:
+            self._keys.close()
+            self._keys = None
 
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -135,6 +195,7 @@ class Terminal(Streams):
         self._hang_up()
 
     def _hang_up(self) -> None:
+        self._let_go_of_keys()
         if self.master >= 0:
             os.close(self.master)
             self.master = -1

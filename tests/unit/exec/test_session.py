@@ -234,7 +234,7 @@ def bash(root: Path, line: str, state: State, home: Path) -> tuple[int, str, dic
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "BASH_ENV": str(root / "trap")}
     done = subprocess.run(
         ["/bin/bash", "-c", f'exec "$0" -c "$1" 9>&{write_end}', "/bin/bash", line],
-        cwd=state.cwd, env=env | state.environment(), pass_fds=[write_end], capture_output=True,
+        cwd=state.cwd, env=env | state.environment(), pass_fds=[write_end], capture_output=True, stdin=subprocess.DEVNULL,
         check=False,
     )  # fmt: skip
     os.close(write_end)

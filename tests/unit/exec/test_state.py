@@ -1,6 +1,7 @@
 """Jobs, the history queue and the hash: what is on disk."""
 
 import asyncio
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,31 @@ async def test_a_row_that_memory_does_not_take_is_on_the_disk(tmp_path: Path) ->
     await deliver(history)
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["1.json"]
     assert list((tmp_path / "passing").iterdir()) == []
+
+
+async def test_what_waits_for_memory_is_on_the_disk_alone(tmp_path: Path) -> None:
+    async def record(events: list[dict[str, Any]]) -> None:
+        raise Unavailable("asleep")
+
+    history = History(tmp_path / "kept", record, tmp_path / "passing")
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            history.add({"id": str(number), "command": str(number) * 20_000})
+            if number % 100 == 99:
+                await deliver(history)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 16 * 2**20
+    taken: list[str] = []
+
+    async def take(events: list[dict[str, Any]]) -> None:
+        taken.extend(event["id"] for event in events)
+
+    history._record = take
+    await deliver(history)
+    assert taken == [str(number) for number in range(1000)]
 
 
 def test_detached_jobs_outlive_a_boot(tmp_path: Path) -> None:
