@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from governed import chain, events, run, units
+from jobs import act
 from sandbox import PYTHON, Sandbox
 
 # As exec does it, over a link of its own: the unit, and what is left of it.
@@ -60,3 +62,41 @@ def test_cancel(sandbox: Sandbox, command: str, signal: int | None, said: str, l
     assert took >= low
     assert sandbox.machine(["pgrep", "-f", "^sleep 472"], check=False).returncode == 1
     assert sandbox.machine(["systemctl", "list-units", "--all", "-q", "run-aios-*"]).stdout == ""
+
+
+HOLD = """
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.1; done'
+"""
+HELD = "[Unit]\nWants=hold.service\nAfter=hold.service\n"
+
+
+def test_what_has_not_begun_never_does(sandbox: Sandbox) -> None:
+    """A unit waits for others while its machine boots; here for what its slice waits for."""
+    run(sandbox, "touch /var/tmp/before")
+    units_of = f"/proc/{sandbox.machine_leader()}/root/run/systemd/system"
+    sandbox.run(["mkdir", "-p", f"{units_of}/aios.slice.d"])
+    sandbox.run(["tee", f"{units_of}/hold.service"], input=HOLD)
+    sandbox.run(["tee", f"{units_of}/aios.slice.d/hold.conf"], input=HELD)
+    try:
+        sandbox.sh("systemctl -M aios daemon-reload; systemctl -M aios stop aios.slice")
+        script = """
+job, stdin, stdout, stderr = start("touch /var/tmp/ran")
+cancel(job)
+try:
+    wait(job)
+except Failed as error:
+    tell([job, str(error)])
+"""
+        job, said = act(sandbox, script)
+        assert said == "ApprovalWithdrawn: the command was cancelled before it ran"
+    finally:
+        sandbox.machine(["touch", "/run/go"])
+        sandbox.run(["rm", "-r", f"{units_of}/aios.slice.d"])
+        sandbox.sh("systemctl -M aios daemon-reload")
+    assert run(sandbox, "touch /var/tmp/after").status == 0
+    assert sandbox.machine(["ls", "/var/tmp/ran"], check=False).returncode != 0
+    assert units(sandbox) == ""
+    assert events(sandbox, job) == ["requested", "decided", "started", "finished"]
+    assert chain(sandbox, job)[-1]["MESSAGE"].startswith("Not run (")

@@ -5,13 +5,16 @@ from typing import Any
 import pytest
 from governed import (
     BEHIND_GATE,
+    approve,
     chain,
     end,
     events,
     kill_exec,
+    last_job,
     open_gate,
     pending,
     reject,
+    requests,
     run,
     run_approved,
     shut_gate,
@@ -285,6 +288,40 @@ def test_a_caller_that_goes_away_withdraws_its_request(sandbox: Sandbox) -> None
     waiting.wait(60)
     until(lambda: "finished" in events(sandbox, job))
     assert events(sandbox, job) == ["requested", "pending", "finished"]
+
+
+def test_a_caller_that_goes_while_policy_thinks_withdraws_its_request(sandbox: Sandbox) -> None:
+    command = "rm -f /var/tmp/never"
+    run(sandbox, "true")
+    signalled = ["systemctl", "kill", "aios-policy.service"]
+    sandbox.run([*signalled, "--signal=STOP"])
+    try:
+        waiting = start(sandbox, command)
+        job = until(lambda: last_job(sandbox, command))
+        sandbox.run(["pkill", "-KILL", "-x", "busctl"])
+        waiting.wait(60)
+    finally:
+        sandbox.run([*signalled, "--signal=CONT"])
+    until(lambda: "finished" in events(sandbox, job))
+    assert events(sandbox, job) == ["requested", "finished"]
+    # What policy had been sent before it has answered.
+    run(sandbox, "true")
+    assert command not in requests(sandbox)
+
+
+def test_a_caller_that_goes_when_it_has_ended_takes_no_record_along(sandbox: Sandbox) -> None:
+    """Somebody else has its pipe, and exec waits for them a while."""
+    command = "systemd-run --quiet --pipe --unit=longer sleep 30 & sleep 4904"
+    waiting = start(sandbox, command, timeout_usec=1_000_000)
+    job = pending(sandbox, command)
+    approve(sandbox, job)
+    until(lambda: job in units(sandbox))
+    until(lambda: job not in units(sandbox))
+    sandbox.run(["pkill", "-KILL", "-x", "busctl"])
+    waiting.wait(60)
+    until(lambda: "finished" in events(sandbox, job))
+    assert chain(sandbox, job)[-1]["AIOS_ENDED"] == "timeout"
+    sandbox.machine(["systemctl", "stop", "longer.service"])
 
 
 def test_a_killed_exec_finds_its_command_again(sandbox: Sandbox) -> None:

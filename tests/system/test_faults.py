@@ -27,6 +27,7 @@ from governed import (
     end,
     events,
     kill,
+    last_job,
     open_gate,
     pending,
     run,
@@ -282,3 +283,28 @@ def _only(sandbox: Sandbox, command: str) -> str:
     """Without the thousands: those of one person are theirs to see."""
     listed = json.loads(sandbox.run(["aios", "approvals", "--json"]).stdout)
     return next((row["id"] for row in listed if row["command"] == command), "")
+
+
+def test_descriptors_are_short(sandbox: Sandbox) -> None:
+    """What did not run for want of them is on record, and those that it had are given back."""
+    command = "echo short"
+    assert run(sandbox, "echo before").stdout == "before\n"
+    pid = sandbox.sh("systemctl show -P MainPID aios-exec@aios.service")
+
+    def held() -> list[int]:
+        return sorted(int(name) for name in sandbox.sh(f"ls /proc/{pid}/fd").split())
+
+    before = until(lambda: len(found := held()) == len(held()) and found)
+    # Enough for all that goes before, and for one pipe of two.
+    least = sorted(set(range(before[-1] + 4)) - set(before))[2] + 1
+    hard = sandbox.sh(f"prlimit --pid {pid} --nofile --noheadings --output HARD").strip()
+    sandbox.sh(f"prlimit --pid {pid} --nofile={least}:{hard}")
+    try:
+        assert "too many open files" in run(sandbox, command).error
+    finally:
+        sandbox.sh(f"prlimit --pid {pid} --nofile={hard}:{hard}")
+    records = chain(sandbox, last_job(sandbox, command))
+    assert [record["AIOS_EVENT"] for record in records] == ["requested", "decided", "finished"]
+    assert "Not run (too many open files" in records[-1]["MESSAGE"]
+    until(lambda: held() == before)
+    assert run(sandbox, command).stdout == "short\n"

@@ -1,11 +1,14 @@
 """The lock-out guard: what a command did to the host is undone, unless somebody confirms it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pytest
 from governed import BUSCTL, Reply, chain, events, kill_exec, run_approved, until
 from sandbox import Sandbox
+
+from aios.ids import new_id
 
 pytestmark = pytest.mark.system
 
@@ -125,3 +128,17 @@ def test_required_for_some_commands(guarded: Sandbox) -> None:
 def test_only_the_host_is_guarded(sandbox: Sandbox) -> None:
     refused = run_approved(sandbox, "true", confirm_within_usec=5_000_000)
     assert "guards the host" in refused.error
+
+
+def test_what_never_ran_undoes_nothing(guarded: Sandbox) -> None:
+    """exec was killed when it had set the guard, and before it started the command."""
+    job = new_id()
+    content = {"id": job, "command": "guarded-x", "machine": HOST, "uid": 0, "user": "root",
+               "requested_usec": 1, "step": "decided", "unenforced": [],
+               "confirm_within_usec": 3_600_000_000}  # fmt: skip
+    guarded.run(["systemctl", "stop", "aios-exec@.host.service"])
+    guarded.sh(f"mkdir -p {STATE}/{job} /run/aios/state/{HOST}/jobs")
+    guarded.run(["tee", f"{STATE}/{job}/job.json"], input=json.dumps(content))
+    guarded.run(["tee", f"/run/aios/state/{HOST}/jobs/{job}.json"], input=json.dumps(content))
+    guarded.run([*BUSCTL, *EXEC, "ListJobs"], user="me")
+    until(lambda: not guarded.sh(f"ls -A {STATE}"))

@@ -5,7 +5,19 @@ import random
 import threading
 
 import pytest
-from governed import chain, end, events, kill_exec, owed, run, started, units, until
+from governed import (
+    approve,
+    chain,
+    end,
+    events,
+    kill_exec,
+    owed,
+    pending,
+    run,
+    started,
+    units,
+    until,
+)
 from jobs import act, acting, go_on, told
 from load import appending, made, recorded
 from sandbox import Sandbox
@@ -84,6 +96,23 @@ def test_a_job_whose_caller_does_not_come_back_is_stopped(sandbox: Sandbox) -> N
     assert chain(sandbox, job)[-1]["AIOS_ENDED"] == "cancelled"
     go_on(client)
     client.communicate(timeout=20)
+
+
+def test_a_kill_saves_no_job_that_is_being_stopped(sandbox: Sandbox) -> None:
+    command = "trap '' INT TERM; echo ready; while :; do sleep 4902; done"
+    script = f"""
+job, stdin, stdout, stderr = start({command!r}, detach=True)
+assert os.read(stdout, 100) == b"ready\\n"
+cancel(job)
+tell(job)
+"""
+    client = acting(sandbox, script)
+    approve(sandbox, pending(sandbox, command))
+    job = told(client)
+    kill_exec(sandbox)
+    until(lambda: "finished" in events(sandbox, job), 30)
+    assert chain(sandbox, job)[-1]["AIOS_ENDED"] == "cancelled"
+    assert sandbox.machine(["pgrep", "-f", "sleep 4902"], check=False).returncode == 1
 
 
 def test_a_detached_job_survives(sandbox: Sandbox) -> None:

@@ -16,11 +16,13 @@ from aios.errors import (
     Denied,
     Internal,
     NotAuthorized,
+    fault,
 )
 from aios.exec import limits
 from aios.exec.audit import Audit
 from aios.exec.guard import Guard
 from aios.exec.job import Job, Jobs, Step
+from aios.exec.link import Link
 from aios.exec.live import Live
 from aios.exec.machine import Machine
 from aios.exec.permit import PENDING, Answer, Permits, require_bound
@@ -54,12 +56,13 @@ class Admission:
         """Ends the job's records when it fails on its way to the start."""
         try:
             yield
-        except AiosError as error:
-            self.audit.failed(job, f"Not run ({error.message})")
-            self.jobs.forget(job)
-            raise
         except asyncio.CancelledError:
             self.audit.failed(job, "Not run, its asker went away,", Ended.CANCELLED)
+            self.jobs.forget(job)
+            raise
+        except Exception as error:
+            told = error if isinstance(error, AiosError) else fault(error)
+            self.audit.failed(job, f"Not run ({told.message})")
             self.jobs.forget(job)
             raise
 
@@ -100,24 +103,10 @@ class Admission:
 
     async def decide(self, live: Live, caller: Caller, request: Request) -> None:
         """Returns with a permit. Raises what refuses the command."""
-        with self.not_run(live.job), self.permits.watching(live.job.id) as resolved:
-            answer = await self.permits.authorize(
-                live.job, caller_uid=caller.uid, delegation=request.delegation,
-                profile=request.profile,
-            )  # fmt: skip
-            # The person of a connection's delegation is known only now.
-            job = live.job = replace(
-                live.job, uid=answer.uid, user=answer.user, session=answer.session,
-                rule=answer.rule, reason=answer.reason, profile=answer.profile,
-                decision=APPROVED if answer.decision == PENDING else answer.decision,
-            )  # fmt: skip
-            state = ""
-            if answer.decision == PENDING:
-                self.audit.pending(job, answer.expires_usec)
-                if live.told is not None:
-                    with contextlib.suppress(ConnectionError):  # who leaves is seen to elsewhere
-                        await live.told({"pending": job.id})
-                state, answer = await self._wait(job, resolved, answer)
+        with self.not_run(live.job):
+            async with self.permits.watching(live.job.id) as resolved:
+                state, answer = await self._permitted(live, caller, request, resolved)
+            job = live.job
             if answer.decision != "deny" and state in ("", "approved"):
                 require_bound(job, answer)
                 job = live.job = self.jobs.keep(
@@ -131,17 +120,33 @@ class Admission:
             self.jobs.forget(job)
             raise _refusal(job, state, answer)
 
-    async def _wait(self, job: Job, resolved: asyncio.Event, answer: Answer) -> tuple[str, Answer]:
-        try:
-            return await self.permits.wait(job, resolved, answer.expires_usec)
-        except asyncio.CancelledError:
-            await self.permits.withdraw(job.id)
-            raise
+    async def _permitted(
+        self, live: Live, caller: Caller, request: Request, resolved: asyncio.Event
+    ) -> tuple[str, Answer]:
+        """What became of the request, where a human was asked, and policy's answer."""
+        answer = await self.permits.authorize(
+            live.job, caller_uid=caller.uid, delegation=request.delegation,
+            profile=request.profile,
+        )  # fmt: skip
+        # The person of a connection's delegation is known only now.
+        job = live.job = replace(
+            live.job, uid=answer.uid, user=answer.user, session=answer.session,
+            rule=answer.rule, reason=answer.reason, profile=answer.profile,
+            decision=APPROVED if answer.decision == PENDING else answer.decision,
+        )  # fmt: skip
+        if answer.decision != PENDING:
+            return "", answer
+        self.audit.pending(job, answer.expires_usec)
+        if live.told is not None:
+            with contextlib.suppress(ConnectionError):  # who leaves is seen to elsewhere
+                await live.told({"pending": job.id})
+        return await self.permits.wait(job, resolved, answer.expires_usec)
 
     # Prepared
 
-    async def prepare(self, live: Live, request: Request) -> Spec:
-        """All of the unit but its streams."""
+    async def prepare(self, live: Live, request: Request) -> tuple[Link, Spec]:
+        """All of the unit but its streams, and where it can be started: another link, as to a
+        machine that was restarted, may have another profile in force."""
         job = live.job
         with self.not_run(job):
             profile = self.profiles.get(job.profile)
@@ -157,11 +162,12 @@ class Admission:
                 groups=groups(job.machine, job.uid) if profile.confined else (),
                 scratch=f"run-aios-{job.id}" if profile.confined else "",
             )  # fmt: skip
-            unenforced = allowed.unenforced(await self.machine.unenforced(profile, spec.account))
             link = await self.machine.link()
+            lacking = await self.machine.unenforced(link, profile, spec.account)
+            unenforced = allowed.unenforced(lacking)
             spec = replace(spec, profile=profile.among(link.root))
             live.job = replace(job, unenforced=unenforced, output_kept=allowed.output_max or 0)
-        return spec
+        return link, spec
 
 
 def _refusal(job: Job, state: str, answer: Answer) -> AiosError:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from aios.exec.audit import Audit
 from aios.exec.history import History, row
 from aios.exec.job import Job, Jobs, Step
 from aios.exec.kernel_log import KernelLog
-from aios.exec.link import LinkLost
+from aios.exec.link import Link, LinkLost
 from aios.exec.live import Live
 from aios.exec.machine import Machine
 from aios.exec.outcome import details
@@ -30,7 +30,16 @@ from aios.exec.spec import Spec, home
 from aios.exec.store import Store
 from aios.exec.streams import Passed, Spooled, Streams
 from aios.exec.terminal import Terminal
-from aios.exec.unit import AFTER_SECONDS, LOST, Ended, NoSuchUnit, Result, Unit, name_of
+from aios.exec.unit import (
+    AFTER_SECONDS,
+    LOST,
+    Ended,
+    NeverBegan,
+    NoSuchUnit,
+    Result,
+    Unit,
+    name_of,
+)
 
 RECORD_SECONDS = 20.0
 AGAIN_SECONDS = 0.25
@@ -50,13 +59,14 @@ class Execution:
     open_terminal: Callable[[], Awaitable[tuple[int, str]]]
     kernel_log: KernelLog
 
-    async def execute(self, live: Live, spec: Spec, size: tuple[int, int]) -> None:
+    async def execute(self, live: Live, link: Link, spec: Spec, size: tuple[int, int]) -> None:
         """From the start to the last record. Raises an AiosError when the command does not run.
-        size: rows and columns of its terminal."""
+        link: over which its profile has been seen in force. size: rows and columns of its
+        terminal."""
         with self.admission.not_run(live.job):
             streams = await self._open(live, size)
-        try:
-            unit = await self._start(live, replace(spec, terminal=streams.terminal))
+        with self._in_use(live, streams):
+            unit = await self._start(live, link, replace(spec, terminal=streams.terminal))
             result = await self._follow(live, unit)
             with self.admission.not_run(live.job):
                 try:
@@ -65,17 +75,22 @@ class Execution:
                     self.admission.sessions.lost(live.job.uid, live.job.session, spec.cwd)
                     raise
             await self._finish(live, result)
-        except asyncio.CancelledError:
-            if live.cause is not None:
-                streams.close()
-            raise
-        except Exception:
-            streams.close()
-            raise
 
     async def resume(self, live: Live) -> None:
         """The same for a command that an exec before this one started."""
-        await self._finish(live, await self._follow(live, None))
+        with self._in_use(live, live.streams):
+            await self._finish(live, await self._follow(live, None))
+
+    @contextlib.contextmanager
+    def _in_use(self, live: Live, streams: Streams | None) -> Iterator[None]:
+        """Closes them when nobody will use them. Of what runs the next exec will."""
+        try:
+            yield
+        except BaseException as error:
+            leaves = isinstance(error, asyncio.CancelledError) and live.job.step is Step.STARTED
+            if streams is not None and not leaves:
+                streams.close()
+            raise
 
     # Started
 
@@ -113,15 +128,17 @@ class Execution:
             if path.stem not in left:
                 path.unlink()
 
-    async def _start(self, live: Live, spec: Spec) -> Unit | None:
+    async def _start(self, live: Live, link: Link, spec: Spec) -> Unit | None:
         """The unit; None when nobody knows whether systemd took it."""
         assert live.streams is not None  # noqa: S101 - just opened
         try:
             with self.admission.not_run(live.job):
                 # A human may have taken their time.
                 await self.audit.require()
-                unit = Unit(await self.machine.link(), live.job.id)
+                unit = Unit(link, live.job.id)
                 await self._arm(live)
+                if link.lost.done():
+                    raise self.machine.gone_before()
                 live.job = self.jobs.keep(live.job, step=Step.STARTED, started_usec=now_usec())
                 self.audit.started(live.job, unit.name)
                 starting = asyncio.ensure_future(
@@ -136,9 +153,8 @@ class Execution:
                     starting.result()
         except LinkLost:
             return None
-        except AiosError:
-            if live.job.confirm_by_usec:
-                await self.admission.guard.drop(live.job.id)
+        except Exception:
+            await self._disarm(live.job)
             raise
         finally:
             live.streams.given()
@@ -153,6 +169,11 @@ class Execution:
             await self.admission.guard.arm(job)
             live.job = replace(job, confirm_by_usec=now_usec() + job.confirm_within_usec)
             self.audit.armed(live.job)
+
+    async def _disarm(self, job: Job) -> None:
+        """It did not run."""
+        if job.confirm_by_usec:
+            await self.admission.guard.drop(job.id)
 
     async def confirm(self, caller: Caller, job_id: str) -> None:
         """What a guarded command did stays."""
@@ -170,13 +191,24 @@ class Execution:
             if live.cause is None:
                 raise  # this exec leaves, and the next one goes on
             _heard()
-            cancel = functools.partial(Unit.cancel, terminal=live.job.pty)
-            result = await self._to_end(live.job, unit, cancel)
-            if result.ended is not Ended.LOST:
-                result = replace(result, ended=live.cause)
+            result = await self._stopped(live, unit, live.cause)
+        live.over()
         if result.ended is not Ended.LOST and live.streams is not None:
             await live.streams.drained(empty=result.empty)
         return result
+
+    async def _stopped(self, live: Live, unit: Unit | None, cause: Ended) -> Result:
+        with contextlib.suppress(AuditUnavailable):  # it is stopped, if not by the next exec
+            live.job = self.jobs.keep(live.job, cause=str(cause))
+        try:
+            cancel = functools.partial(Unit.cancel, terminal=live.job.pty)
+            result = await self._to_end(live.job, unit, cancel)
+        except NeverBegan:
+            live.over()
+            with self.admission.not_run(live.job):
+                await self._disarm(live.job)
+                raise live.withdrawn() from None
+        return result if result.ended is Ended.LOST else replace(result, ended=cause)
 
     async def _to_end(
         self, job: Job, unit: Unit | None, how: Callable[[Unit], Awaitable[Result]]
@@ -241,12 +273,7 @@ class Execution:
                         f" {error.message}",
                         hint=error.hint,
                     ) from error
-            try:
-                await asyncio.sleep(AGAIN_SECONDS)
-            except asyncio.CancelledError:
-                if live.cause is None:
-                    raise  # this exec leaves
-                _heard()
+            await asyncio.sleep(AGAIN_SECONDS)
 
     def _session(self, job: Job, result: Result) -> Details:
         """Keeps what the command changed for the next of its session."""

@@ -63,6 +63,8 @@ class Job:
     """It runs under guard (aios.exec.guard); 0: it does not."""
     confirm_by_usec: int = 0
     """Realtime: when it is undone."""
+    cause: str = ""
+    """Why it is being stopped (aios.exec.unit.Ended), by whichever exec there is."""
     ended_usec: int = 0
     read: bool = False
     """Somebody has had all that a detached job printed."""

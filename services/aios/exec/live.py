@@ -58,6 +58,8 @@ class Live:
         """Somebody waits for its end, or has."""
         self.cause: Ended | None = None
         """Why it is being stopped."""
+        if job.cause:
+            self.cause = Ended(job.cause)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -69,6 +71,10 @@ class Live:
     def follow(self, task: "asyncio.Task[None]") -> None:
         """`task` brings it to its end."""
         self._task = task
+
+    def over(self) -> None:
+        """Nothing is left to be stopped, only to be recorded."""
+        self._task = None
 
     def cancel(self, cause: Ended = Ended.CANCELLED) -> None:
         """Stops it, wherever it is. Whoever waits for its end learns when it has come."""

@@ -29,6 +29,7 @@ MACHINED = ("org.freedesktop.machine1", "/org/freedesktop/machine1",
             "org.freedesktop.machine1.Manager")  # fmt: skip
 IO = {"IOReadBytes", "IOWriteBytes"}
 PROBE_OUTPUT = 1024 * 1024
+DRAIN_SECONDS = 5.0
 REOPEN_SECONDS = 10.0
 AGAIN_SECONDS = 0.2
 EXIT_CHDIR = 200
@@ -151,16 +152,23 @@ class Machine:
             raise
         return str(path)
 
+    def gone_before(self) -> MachineNotRunning:
+        return MachineNotRunning(
+            f"machine {self.name} went away, or was restarted, before the command ran",
+            hint="ask again",
+        )
+
     def gone(self) -> MachineNotRunning:
         return MachineNotRunning(
             f"machine {self.name} went away, or was restarted, while the command ran",
             hint="nobody can say how far the command came",
         )
 
-    async def unenforced(self, profile: Profile, account: str) -> tuple[str, ...]:
+    async def unenforced(self, link: Link, profile: Profile, account: str) -> tuple[str, ...]:
         """The limits that nothing enforces there. Raises ProfileNotEnforced when the profile's
         confinement is not in force. Looked at once per link."""
-        link = await self.link()
+        if link is not self._link:
+            raise self.gone_before()
         key = (str(profile.name), account)
         task = self._seen.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
@@ -198,8 +206,11 @@ class Machine:
             stdout.given()
             stderr.given()
             result = await unit.wait()
-            await stdout.drained()
-            await stderr.drained()
+            # Whoever may hold its ends still: its processes are gone.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await stdout.drained()
+                    await stderr.drained()
         except LinkLost:
             raise MachineNotRunning(
                 f"machine {self.name} went away, or was restarted",

@@ -7,7 +7,7 @@ So exec asks again whenever it hears of an outcome, when policy goes, and when t
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,12 +116,16 @@ class Permits:
         )  # fmt: skip
         return _answer(found["decision"], found["why"])
 
-    @contextlib.contextmanager
-    def watching(self, job_id: str) -> Iterator[asyncio.Event]:
-        """The event that something may have become of the request."""
+    @contextlib.asynccontextmanager
+    async def watching(self, job_id: str) -> AsyncIterator[asyncio.Event]:
+        """The event that something may have become of the request, which is withdrawn when its
+        asker goes, be it while policy is making it."""
         event = self._waiting[job_id] = asyncio.Event()
         try:
             yield event
+        except asyncio.CancelledError:
+            await self.withdraw(job_id)
+            raise
         finally:
             del self._waiting[job_id]
 

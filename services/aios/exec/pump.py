@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from aios.channel import close_all
 from aios.exec.output import Text
 from aios.exec.spool import CHUNK, Spool
 from aios.journal import log
@@ -42,6 +43,19 @@ def make_pipe() -> tuple[int, int]:
     # The command may open it again as /dev/stdout, being another user.
     os.fchmod(write_end, 0o666)
     return read_end, write_end
+
+
+def make_pipes(count: int) -> list[tuple[int, int]]:
+    """So many, or none where descriptors are short."""
+    made: list[tuple[int, int]] = []
+    try:
+        while len(made) < count:
+            made.append(make_pipe())
+    except BaseException:
+        for pair in made:
+            close_all(pair)
+        raise
+    return made
 
 
 def waiting(pipe: int) -> int:

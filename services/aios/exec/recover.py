@@ -86,6 +86,8 @@ class Recovery:
             if job.step is Step.REQUESTED:
                 await self.permits.withdraw(job.id)
             self.execution.audit.failed(job, "Not run, exec was killed,", Ended.LOST)
+        if job.confirm_within_usec and "started" not in events:
+            await self.execution.admission.guard.drop(job.id)
         self.table.forget(live)
         live.fail(self.execution.machine.gone())
         if job.step is Step.STARTED:

@@ -4,6 +4,8 @@ become. Knows no D-Bus of its own: the interface calls it, the machine's link do
 
 import asyncio
 import contextlib
+import functools
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -26,6 +28,8 @@ from aios.journal import log
 
 MAX_JOBS = 1024
 """Each has up to four descriptors here, and as many in the store."""
+MAX_OWN = 512
+"""Of one person: who reads nothing of what many jobs printed keeps nobody else out."""
 Details = dict[str, Any]
 
 
@@ -40,6 +44,8 @@ class Runner:
     finished: Callable[[Job], None] = lambda job: None
     """Called at the end of a job of Start that was asked for on the bus."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _own: Counter[int] = field(default_factory=Counter)
+    """How many of those are for whom."""
 
     async def run(self, caller: Caller, request: Request, told: Told | None = None) -> Outcome:
         """Raises an AiosError when the command does not run. Cancelled, it stops the command and
@@ -97,7 +103,7 @@ class Runner:
                 live.job = self.execution.jobs.keep(live.job, read=True)
                 self.table.forget_later(live)
 
-        self._spawn(read())
+        self._spawn(live.job.uid, read())
 
     # Jobs
 
@@ -138,8 +144,6 @@ class Runner:
     ) -> Live:
         """The job, requested, on its way to its end."""
         require_caller(caller, request)
-        if len(self._tasks) >= MAX_JOBS:
-            raise Busy(f"{MAX_JOBS} jobs wait, run or are read here", hint="aios jobs lists them")
         requested = asyncio.ensure_future(self.admission.request(caller, request, start=start))
         try:
             job = await asyncio.shield(requested)
@@ -147,6 +151,8 @@ class Runner:
             job = await requested
             with self.admission.not_run(job):
                 raise
+        with self.admission.not_run(job):
+            self._require_room(job.uid)
         live = Live(job)
         live.told = told
         self.table.add(live)
@@ -155,9 +161,9 @@ class Runner:
 
     async def _live(self, live: Live, caller: Caller, request: Request) -> None:
         await self.admission.decide(live, caller, request)
-        spec = await self.admission.prepare(live, request)
         async with self._slot(live):
-            await self.execution.execute(live, spec, (request.rows, request.columns))
+            link, spec = await self.admission.prepare(live, request)
+            await self.execution.execute(live, link, spec, (request.rows, request.columns))
         await self.execution.leave(live)
 
     @contextlib.asynccontextmanager
@@ -183,13 +189,27 @@ class Runner:
                     self.table.ended(live)
 
         live.ended.add_done_callback(lambda _ended: self._announce(live))
-        live.follow(self._spawn(live_on()))
+        live.follow(self._spawn(live.job.uid, live_on()))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, uid: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._own[uid] += 1
+        task.add_done_callback(functools.partial(self._ended, uid))
         return task
+
+    def _ended(self, uid: int, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._own[uid] -= 1
+        if not self._own[uid]:
+            del self._own[uid]
+
+    def _require_room(self, uid: int) -> None:
+        hint = "aios jobs lists them"
+        if len(self._tasks) >= MAX_JOBS:
+            raise Busy(f"{MAX_JOBS} jobs wait, run or are read here", hint=hint)
+        if self._own[uid] >= MAX_OWN:
+            raise Busy(f"{MAX_OWN} of your jobs wait, run or are read here", hint=hint)
 
     def _announce(self, live: Live) -> None:
         """To who started it, on the bus."""

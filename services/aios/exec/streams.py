@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aios.exec.job import Job
 from aios.exec.output import Text
-from aios.exec.pump import Bound, Collect, Pass, Pump, make_pipe, waiting
+from aios.exec.pump import Bound, Collect, Pass, Pump, make_pipes, waiting
 from aios.exec.spec import descriptors
 from aios.exec.spool import Spool
 from aios.exec.store import Store
@@ -112,7 +112,7 @@ class Spooled(Streams):
     @classmethod
     def make(cls, job: Job, store: Store, directory: Path, bound: Bound) -> "Spooled":
         self = cls(job.id, store, directory, job.output_kept)
-        (out, out_end), (err, err_end) = make_pipe(), make_pipe()
+        (out, out_end), (err, err_end) = make_pipes(2)
         self.unit_ends = [out_end, err_end]
         self.keep(**{OUT: out, ERR: err})
         self._collect(out, err, bound)
@@ -164,13 +164,16 @@ class Passed(Streams):
     def make(cls, job: Job, store: Store, bound: Bound) -> tuple["Passed", tuple[int, int, int]]:
         """With the caller's stdin, stdout and stderr."""
         self = cls(job.id, store)
-        stdin_end, stdin = make_pipe() if job.input else (-1, os.open(os.devnull, os.O_WRONLY))
-        (out, out_end), (err, err_end) = make_pipe(), make_pipe()
-        (stdout, out_reader), (stderr, err_reader) = make_pipe(), make_pipe()
-        for descriptor in (stdin_end, stdout, stderr):
-            if descriptor >= 0:
-                os.set_blocking(descriptor, True)
-        self.unit_ends = [*([stdin_end] if job.input else []), out_end, err_end]
+        pairs = make_pipes(4 + job.input)
+        (out, out_end), (err, err_end), (stdout, out_reader), (stderr, err_reader) = pairs[:4]
+        self.unit_ends = [out_end, err_end]
+        if job.input:
+            ((stdin_end, stdin),) = pairs[4:]
+            self.unit_ends.insert(0, stdin_end)
+        else:
+            stdin = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for descriptor in (*self.unit_ends[:-2], stdout, stderr):
+            os.set_blocking(descriptor, True)
         self.keep(**{OUT: out, ERR: err, OUT_READER: out_reader, ERR_READER: err_reader})
         self._pass((out, out_reader), (err, err_reader), bound, counted=True)
         return self, (stdin, stdout, stderr)

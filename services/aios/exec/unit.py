@@ -109,6 +109,10 @@ def object_path(name: str) -> str:
     return f"/org/freedesktop/systemd1/unit/{escaped}"
 
 
+class NeverBegan(Exception):
+    """It was stopped before its first process."""
+
+
 class Unit:
     """One transient service, by the id of its job."""
 
@@ -239,7 +243,15 @@ class Unit:
 
     async def cancel(self, *, terminal: bool = False) -> Result:
         """SIGINT, SIGTERM, SIGKILL to all its processes, until the first has ended; the result once
-        the last is gone. terminal: a shell in there takes no notice of SIGTERM."""
+        the last is gone. terminal: a shell in there takes no notice of SIGTERM. Raises NeverBegan:
+        it was still waiting for others, as while the machine boots, and would have run later."""
+        if self._result is None:
+            now = await self._properties({"Job": UNIT, "SubState": UNIT})
+            if now["SubState"] == "dead" and now["Job"][0] != 0:
+                await self._stop()
+                if (result := await self.wait()) is not LOST:
+                    return result
+                raise NeverBegan
         for numbers in ((signal.SIGINT,), (signal.SIGTERM, signal.SIGHUP)[: 1 + terminal]):
             for number in numbers:
                 await self.kill(number)
