@@ -140,7 +140,12 @@ class Outbox:
 
 
 class Channel:
-    """One peer. `gone` is set, and `lost` called, when it leaves or breaks a limit."""
+    """One peer. `gone` is set, and `lost` called, when it leaves or breaks a limit.
+
+    account: is told how much more, or less, of what the peer has sent is held here, and answers
+    whether that is not too much. A message counts until the next is asked for: its call is answered
+    then.
+    """
 
     def __init__(
         self,
@@ -149,6 +154,7 @@ class Channel:
         *,
         max_message: int,
         max_queued: int,
+        account: Callable[[int], bool] = lambda _size: True,
     ) -> None:
         connection.setblocking(False)
         self.gone = asyncio.Event()
@@ -156,7 +162,12 @@ class Channel:
         self._lost = lost
         self._max_message = max_message
         self._max_queued = max_queued
+        self._account = account
         self._buffer = bytearray()
+        self._held = 0
+        """Bytes that have been accounted for."""
+        self._in_use = 0
+        """Of those, the message that was received last."""
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(connection, lambda _error: self.close())
@@ -181,12 +192,25 @@ class Channel:
             *messages, self._buffer = self._buffer.split(b"\0")
             for message in messages:
                 self._messages.put_nowait(bytes(message))
-        if len(self._buffer) > self._max_message or self._messages.qsize() > self._max_queued:
+        if (
+            not self._hold(len(data))
+            or len(self._buffer) > self._max_message
+            or self._messages.qsize() > self._max_queued
+        ):
             self.close()
+
+    def _hold(self, size: int) -> bool:
+        self._held += size
+        return self._account(size)
 
     async def receive(self) -> bytes | None:
         """The next message without its NUL; None when the peer has gone."""
-        return await self._messages.get()
+        self._hold(-self._in_use)
+        self._in_use = 0
+        message = await self._messages.get()
+        if message is not None and not self.gone.is_set():
+            self._in_use = len(message) + 1
+        return message
 
     async def send(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
         """Queues it, after waiting for a slow reader. Descriptors are the channel's from here on.
@@ -211,5 +235,7 @@ class Channel:
         self._loop.remove_reader(self._socket.fileno())
         self._outbox.close()
         self._socket.close()
+        self._hold(-self._held)
+        self._in_use = 0
         self._messages.put_nowait(None)
         self._lost()

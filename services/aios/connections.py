@@ -1,9 +1,11 @@
-"""How many connections each peer may have: nobody's are so many that others find none left.
+"""How many connections each peer may have, and how much they may send: nobody's are so many that
+others find none left, or that a service holds more than it has room for.
 
 A person has one share, and a machine, whose users are 65,536 at its root's choice, has one as well.
 Who has too many loses the one that was silent for longest: who kept it to ask again connects anew.
 """
 
+from collections import Counter
 from typing import Protocol
 
 from aios.errors import Busy
@@ -11,6 +13,9 @@ from aios.errors import Busy
 MAX_CONNECTIONS = 512
 """Of one peer. What exec may have running and waiting for one person is less."""
 TOO_MANY = Busy("all your connections to this service are in use", hint="end some, and ask again")
+MAX_UNANSWERED = 16 * 1024 * 1024
+"""Bytes that one peer may have sent, over all its connections, and that are not answered yet. Who
+sends more loses the connection that it came on."""
 _MACHINE_BITS = 16
 """Where machines have users of their own, each has 2^16 of them (systemd-nspawn(1))."""
 
@@ -27,6 +32,7 @@ class Connections:
     def __init__(self) -> None:
         self._of: dict[tuple[bool, int], dict[Connection, None]] = {}
         """By owner; the one that was used last is the last."""
+        self._unanswered: Counter[tuple[bool, int]] = Counter()
 
     def add(self, connection: Connection, uid: int) -> bool:
         """False when there is no room: all that the owner has are in use."""
@@ -39,6 +45,14 @@ class Connections:
             silent.close()
         own[connection] = None
         return True
+
+    def sent(self, uid: int, size: int) -> bool:
+        """Accounts for so many bytes more, or less; False when there are too many now."""
+        owner = _owner(uid)
+        self._unanswered[owner] += size
+        if not self._unanswered[owner]:
+            del self._unanswered[owner]
+        return self._unanswered[owner] <= MAX_UNANSWERED
 
     def used(self, connection: Connection, uid: int) -> None:
         own = self._of.get(_owner(uid), {})

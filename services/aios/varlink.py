@@ -9,6 +9,7 @@ goes, its call is cancelled. https://varlink.org/Method-Call
 import asyncio
 import base64
 import contextlib
+import functools
 import json
 import socket
 import struct
@@ -206,7 +207,11 @@ class Connection:
         self._peer = peer_credentials(connection)
         self._work: asyncio.Future[Any] | None = None
         self._channel = Channel(
-            connection, self._lost, max_message=MAX_MESSAGE, max_queued=MAX_QUEUED
+            connection,
+            self._lost,
+            max_message=MAX_MESSAGE,
+            max_queued=MAX_QUEUED,
+            account=functools.partial(server.connections.sent, self._peer[1]),
         )
 
     def _lost(self) -> None:

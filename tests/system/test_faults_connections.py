@@ -167,3 +167,38 @@ def test_a_client_that_never_reads(sandbox: Sandbox, door: str) -> None:
     finally:
         go_on(deaf)
         deaf.communicate(timeout=30)
+
+
+FLOOD = """
+import json, socket, sys
+held = []
+for path in sys.argv[1:]:
+    for _ in range(100):
+        held.append(peer := socket.socket(socket.AF_UNIX))
+        peer.connect(path)
+        peer.sendall(json.dumps({"method": "org.varlink.service.GetInfo"}).encode() + b"\\0")
+        assert peer.recv(1 << 16)
+        peer.settimeout(20)
+        try:
+            peer.sendall(b"x" * (4 << 20))
+        except OSError:
+            pass  # it is left
+print("sent", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_what_nobody_has_asked_for_takes_no_room(sandbox: Sandbox) -> None:
+    """Messages without an end, of somebody who may not use aios at all."""
+    sandbox.run(["systemctl", "stop", *(f"{unit}.service" for unit in SERVICES)])
+    run(sandbox, "true")
+    sockets = ["policy.sock", "memory.sock", "chat.sock", "exec/aios.sock"]
+    paths = [f"/run/aios/{each}" for each in sockets]
+    flood = sandbox.popen([PYTHON, "-I", "-c", FLOOD, *paths], user="outsider")
+    try:
+        assert flood.stdout and flood.stdout.readline() == "sent\n", end(flood)
+        for unit in SERVICES:
+            assert resident_mib(sandbox, unit) < 96
+        assert sandbox.run(["aios", "exec", "--", "echo on"], user="me").stdout == "on\n"
+    finally:
+        flood.communicate("\n", timeout=30)

@@ -6,6 +6,7 @@ file before the finished record is written, and on the disk when memory has it o
 import asyncio
 import contextlib
 import itertools
+import json
 import shutil
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,6 +28,8 @@ DELIVER_SECONDS = 30
 EVERY_SECONDS = 0.05
 MOST = 64
 """Rows that go together."""
+MOST_CHARACTERS = 1024 * 1024
+"""Of their JSON: memory takes messages of 4 MiB."""
 
 Record = Callable[[list[dict[str, Any]]], Awaitable[object]]
 """Keeps all of them, or none."""
@@ -98,7 +101,7 @@ class History:
             since = asyncio.get_running_loop().time() - self._delivered
             if since < EVERY_SECONDS:
                 await asyncio.sleep(EVERY_SECONDS - since)
-            some = list(itertools.islice(self._rows, MOST))
+            some = self._together()
             taken = await self._some(some)
             self._delivered = asyncio.get_running_loop().time()
             for _ in range(taken):
@@ -106,6 +109,20 @@ class History:
             if taken < len(some):
                 await asyncio.to_thread(self._settle)
                 return
+
+    def _together(self) -> list[tuple[str, dict[str, Any] | None]]:
+        """The first that wait, as many as go together."""
+        found: list[tuple[str, dict[str, Any] | None]] = []
+        size = 0
+        for name, event in itertools.islice(self._rows, MOST):
+            row = event
+            with contextlib.suppress(OSError, ValueError):  # `_some` sees to that
+                row = row or self._read(name)
+                size += len(json.dumps(row))
+            if found and size > MOST_CHARACTERS:
+                break
+            found.append((name, row))
+        return found
 
     async def _some(self, rows: Sequence[tuple[str, dict[str, Any] | None]]) -> int:
         """How many of them, from the first on, are seen to."""

@@ -1,6 +1,6 @@
 """What each peer has of a service's connections."""
 
-from aios.connections import MAX_CONNECTIONS, Connections
+from aios.connections import MAX_CONNECTIONS, MAX_UNANSWERED, Connections
 
 MACHINE = 7 << 16
 
@@ -48,3 +48,12 @@ def test_a_machines_users_share_one() -> None:
     assert own[0].closed
     assert connections.add(Peer(), MACHINE - 1)
     assert not own[1].closed
+
+
+def test_what_is_not_answered_is_counted_for_all_connections_of_one_peer() -> None:
+    connections = Connections()
+    assert connections.sent(MACHINE + 1, MAX_UNANSWERED - 1)
+    assert connections.sent(MACHINE + 2, 1)
+    assert not connections.sent(MACHINE + 3, 1)
+    assert connections.sent(1000, MAX_UNANSWERED)
+    assert connections.sent(MACHINE + 3, -1)

@@ -163,3 +163,31 @@ async def test_a_flood_of_unanswered_calls_is_cut_off(door: Door) -> None:
     writer.write_eof()
     with contextlib.suppress(ConnectionError):
         assert (await reader.read()).count(b"\0") <= MAX_QUEUED * 50
+
+
+async def test_what_was_sent_counts_until_it_is_answered() -> None:
+    held = 0
+
+    def account(size: int) -> bool:
+        nonlocal held
+        held += size
+        return held <= 100
+
+    ours, theirs = socket.socketpair()
+    channel = Channel(
+        theirs, lambda: None, max_message=MAX_MESSAGE, max_queued=9, account=account
+    )  # fmt: skip
+    ours.sendall(b"first\0second\0th")
+    channel._readable()
+    assert held == 15
+    assert await channel.receive() == b"first"
+    assert held == 15
+    assert await channel.receive() == b"second"
+    assert held == 9
+    ours.sendall(b"x" * 100)
+    channel._readable()
+    assert channel.gone.is_set()
+    assert held == 0
+    assert await channel.receive() is None
+    assert held == 0
+    ours.close()

@@ -234,8 +234,8 @@ def bash(root: Path, line: str, state: State, home: Path) -> tuple[int, str, dic
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "BASH_ENV": str(root / "trap")}
     done = subprocess.run(
         ["/bin/bash", "-c", f'exec "$0" -c "$1" 9>&{write_end}', "/bin/bash", line],
-        cwd=state.cwd, env=env | state.environment(), pass_fds=[write_end], capture_output=True, stdin=subprocess.DEVNULL,
-        check=False,
+        cwd=state.cwd, env=env | state.environment(), pass_fds=[write_end],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False,
     )  # fmt: skip
     os.close(write_end)
     with os.fdopen(read_end, "rb") as said:

@@ -15,6 +15,7 @@ from aios.exec.history import History, row
 from aios.exec.job import Job, Jobs, Step
 from aios.exec.permit import Answer, require_bound
 from aios.exec.unit import Ended, Result
+from aios.varlink import MAX_MESSAGE, encode
 
 JOB = Job(
     id="01ARZ3NDEKTSV4RRFFQ69G5FAV", command="echo 'é'\n$X", machine="aios", uid=1000, user="me",
@@ -123,6 +124,24 @@ async def test_a_row_that_memory_does_not_take_is_on_the_disk(tmp_path: Path) ->
     await deliver(history)
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["1.json"]
     assert list((tmp_path / "passing").iterdir()) == []
+
+
+async def test_no_more_rows_go_together_than_a_message_holds(tmp_path: Path) -> None:
+    sizes: list[int] = []
+    taken: list[str] = []
+
+    async def record(events: list[dict[str, Any]]) -> None:
+        sizes.append(len(encode({"parameters": {"events": events}})))
+        taken.extend(event["id"] for event in events)
+
+    for again in (False, True):
+        history = History(tmp_path, record)
+        for number in range(70):
+            history.add({"id": f"{number:02}", "command": "\x1b" * 64 * 1024})
+        # As this exec knows them, and as another finds them.
+        await deliver(History(tmp_path, record) if again else history)
+    assert taken == [f"{number:02}" for number in range(70)] * 2
+    assert max(sizes) < MAX_MESSAGE
 
 
 async def test_what_waits_for_memory_is_on_the_disk_alone(tmp_path: Path) -> None:
