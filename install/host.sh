@@ -110,7 +110,9 @@ _install_venv() {
     grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | xargs sed -i "s#$new#$LIB/venv#g"
     echo "$LIB" >"$new/lib/python$version/site-packages/aios.pth"
     echo "$wheels" >"$new/.wheels"
+    _undo_activation
     swap "$LIB/venv" "$new"
+    _undo_running
 }
 
 _install_files() {
@@ -126,8 +128,7 @@ _install_files() {
     changed
     _undo_activation
     landing land >/dev/null
-    # What is new runs until the old files are back.
-    undo systemctl --quiet stop 'aios-*.timer' 'aios-*.socket' 'aios-*.service'
+    _undo_running
     while read -r plan; do
         case $plan in *' was edited and stays; '*) say "$plan" ;; esac
     done <<<"$plan"
@@ -138,9 +139,14 @@ landing() {
     system_python "$SOURCE/install/landing.py" "$1" "$STAGED" / "$PREFIX"
 }
 
-# Undone from the last to the first: these follow when the old files are back.
+ACTIVATION=as-it-was
+
+# Before the first change. Undone from the last to the first: these follow when all that is old is
+# back.
 _undo_activation() {
     local -a sockets
+    [ "$ACTIVATION" = as-it-was ] || return 0
+    ACTIVATION=undone
     mapfile -t sockets < <(_active_sockets)
     [ "${#sockets[@]}" = 0 ] || undo systemctl start "${sockets[@]}"
     undo systemctl try-restart polkit.service
@@ -148,6 +154,11 @@ _undo_activation() {
     undo journalctl --update-catalog
     undo systemctl reset-failed 'aios-*'
     undo systemctl daemon-reload
+}
+
+# What is new runs until what is old is back.
+_undo_running() {
+    undo systemctl --quiet stop 'aios-*.timer' 'aios-*.socket' 'aios-*.service'
 }
 
 _active_sockets() {
@@ -165,7 +176,7 @@ _install_users() {
     if [ "${#names[@]}" -gt 0 ]; then
         undo sh -c "$REMOVE_USERS" sh "${names[@]}"
         # Before it: who has a process is not removed.
-        undo systemctl --quiet stop 'aios-*.timer' 'aios-*.socket' 'aios-*.service'
+        _undo_running
     fi
     systemd-sysusers aios.conf 2>/dev/null
     while read -r _ directory _; do

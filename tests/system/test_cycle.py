@@ -235,6 +235,26 @@ def test_an_upgrade_that_fails_or_is_killed_is_none(host: Bare) -> None:
     assert differences(there, host.state(*running)) == {}
 
 
+@pytest.mark.long
+def test_other_packages_that_cannot_be_started_are_none(host: Bare) -> None:
+    """Installed, before and after."""
+    host.sandbox.sh("echo others >/usr/lib/aios/venv/.wheels")
+    running = ("var/lib/machines/aios", "var/lib/aios")
+    there = host.state(*running)
+    shadow = host.tree / "usr/local/sbin/systemctl"
+    shadow.write_text(
+        '#!/bin/sh\nif [ "$1" = start ] && mkdir /run/refused-once; then exit 1; fi\n'
+        'exec /usr/bin/systemctl "$@"\n'
+    )
+    shadow.chmod(0o755)
+    result = host.install(check=False)
+    shadow.unlink()
+    assert "everything is as it was before" in result.stderr, result.stderr
+    assert differences(there, host.state(*running)) == {}
+    assert host.sandbox.run(["aios", "exec", "-m", "aios", "--", "true"], user="me").returncode == 0
+    host.install()
+
+
 def test_an_upgrade_keeps_what_was_edited(host: Bare) -> None:
     """Installed, before and after, then the newer one; edited."""
     edit(host)
