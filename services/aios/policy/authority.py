@@ -34,6 +34,9 @@ PENDING = "pending"
 MAX_COMMAND = 128 * 1024 - 1
 """Bytes: the kernel's MAX_ARG_STRLEN, less the NUL."""
 MAX_NAME = 128
+_HOME = "/root"
+"""Where a command without a directory starts, if it is more than a look; one that is none starts in
+a home as well, and finds less there."""
 
 Why = dict[str, Any]
 Ask = Callable[[Caller, Request, bool], Check]
@@ -97,9 +100,8 @@ class Authority:
         person, session, held_by = await self._person(options, machine)
         self.require_human(person, machine)
         cwd, env = options.get_str("cwd"), options.get_map("env")
-        judgement, profile = settle(
-            self._judge(command, machine, person, cwd), options, self.layers.config.profiles
-        )
+        judged = self._judge(command, machine, person, cwd or _HOME)
+        judgement, profile = settle(judged, options, self.layers.config.profiles)
         content: dict[str, Any] = {
             "command": command, "machine": machine, "uid": person.uid, "cwd": cwd, "env": env,
             "profile": profile,

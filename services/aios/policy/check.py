@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MAX_SEARCHED = 1 << 20  # characters of possible code that are searched for one decision
 _MAX_SEARCHES = 6
+_CONFINED = "built-in: confined"
 _NO_RULE = "no rule covers it"
 
 
@@ -85,10 +86,13 @@ class Check:
         parts = Parts(read(command), command, second=True)
         facts = [Facts(part, parts.directories) for part in parts.found]
         verdicts: list[PartVerdict] = []
+        confined: list[PartVerdict] = []
         for part, fact in zip(parts.found, facts, strict=True):
             found = self._part(part, fact, parts.directories)
             if found is not None:
                 verdicts.append(found)
+                if fact.tool is not None and fact.tool.mode(part.words).confined:
+                    confined.append(found)
         strict = Decision.REQUIRE_APPROVAL
         for reason in dict.fromkeys(parts.unclear):
             verdicts.append(PartVerdict(command, strict, "built-in: unclear", reason))
@@ -96,6 +100,12 @@ class Check:
         if not verdicts:
             verdicts.append(PartVerdict(command, strict, "built-in: unclear", "nothing to run"))
         worst = max(verdicts, key=_telling)
+        if worst.decision is Decision.NOTIFY:
+            for found in confined:
+                if found.decision is Decision.AUTO_ALLOW:
+                    reason = f"beside {worst.command} it would be root, whatever it finds to run"
+                    verdicts.append(PartVerdict(found.command, strict, _CONFINED, reason))
+            worst = max(verdicts, key=_telling)
         if worst.decision is not Decision.DENY and parts.texts:
             denied = self._loosely(parts)
             if denied is not None:

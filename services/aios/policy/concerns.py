@@ -16,9 +16,11 @@ from aios.policy.parts import Part
 from aios.policy.paths import glob, may_match, readings
 from aios.policy.programs import (
     only_filters_awk,
+    only_filters_jq,
     only_filters_sed,
     plain_awk_variable,
     plain_format,
+    plain_ps,
     plain_test,
 )
 from aios.policy.scan import Scan
@@ -27,6 +29,7 @@ from aios.policy.tools import UNLIMITED, Tool
 from aios.policy.words import (
     ANY,
     HOME,
+    NAME,
     SPLIT,
     is_dynamic,
     is_unknown,
@@ -45,7 +48,9 @@ _HARMLESS_VARIABLE = re.compile(
 )
 _HARMLESS_VALUE = re.compile(r"[A-Za-z0-9_.@+,-]*|[A-Za-z]+/[A-Za-z_/-]+", re.ASCII)
 _PLAIN_OPERAND = re.compile(r"[A-Za-z0-9@^*\\][A-Za-z0-9.+_:@=~*\\-]*(?<!-)", re.ASCII)
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/*-]*", re.ASCII)
+# One that is put together from what a command finds would carry that off, in a look-up.
+_HOST = re.compile(rf"[@+]?[A-Za-z0-9_:\[{NAME}][A-Za-z0-9_.:%\[\]/=+{NAME}-]*|\.", re.ASCII)
+_KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/*-]*", re.ASCII)
 
 
 def is_free_target(op: str, target: str) -> bool:
@@ -216,9 +221,13 @@ class Judge:
     def _words(
         self, words: list[str], tool: Tool, start: int, directories: Sequence[str]
     ) -> Iterator[Concern]:
-        scan = Scan(words, tool, start)
         strict = Decision.REQUIRE_APPROVAL
         reason = tool.reason or f"this option of {words[0]} is not known to be harmless"
+        if tool.operands == "ps":
+            if not plain_ps(words[1:]):
+                yield Concern(0, strict, reason)
+            return
+        scan = Scan(words, tool, start)
         for index in scan.unknown:
             yield Concern(index, strict, reason)
         for index in scan.announced:
@@ -251,14 +260,22 @@ class Judge:
             if allowed and word not in allowed:
                 yield Concern(index, strict, reason)
             match tool.operands:
-                case "files" | "program":
-                    text = tool.operands == "program" or (tool.recursive and tool.name == "grep")
-                    text = text and place == 0 and not scan.pattern and not may_be_many(word)
-                    if not text and (
-                        self.secrets.may_be(word, directories)
-                        or (scan.recursive and self.secrets.may_hold(word, directories))
+                case "pattern" if place == 0 and not scan.pattern and not may_be_many(word):
+                    pass
+                case "jq" if place == 0:
+                    if may_be_many(word) or not only_filters_jq(word):
+                        yield Concern(index, strict, reason)
+                case "files" | "pattern" | "jq":
+                    if self.secrets.may_be(word, directories) or (
+                        scan.recursive and self.secrets.may_hold(word, directories)
                     ):
                         yield Concern(index, strict, f"{show(word)} may be a file with secrets")
+                case "literal":
+                    if is_unknown(word):
+                        yield Concern(index, strict, f"{show(word)} is not known before it runs")
+                case "host":
+                    if not _HOST.fullmatch(word):
+                        yield Concern(index, strict, f"{show(word)} is no plain name of a host")
                 case "none":
                     yield Concern(index, strict, reason)
                 case "plain":

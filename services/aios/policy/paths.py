@@ -41,7 +41,8 @@ def canonical(path: str) -> str:
 
 def readings(word: str, directories: tuple[str, ...] = ()) -> list[str]:
     """What path the word may be, canonical. `directories`: where the line may have changed to."""
-    if word.isascii() and not directories and ".." not in word and "/proc/" not in word:
+    plain = word.isascii() and ".." not in word and "/proc/" not in word
+    if plain and not directories and "/var/run" not in word:
         return [canonical(word)]
     found = [word]
     if not word.startswith(("/", HOME)):
@@ -60,6 +61,7 @@ def readings(word: str, directories: tuple[str, ...] = ()) -> list[str]:
             # /var/run/.. is the root: a symbolic link may stand anywhere before it.
             found.append("/" + path.rpartition("..")[2])
     unique = list(dict.fromkeys(canonical(path) for path in found if path))
+    unique += [path.removeprefix("/var") for path in unique if f"{path}/".startswith("/var/run/")]
     return unique if len(unique) <= _MAX_READINGS else [*unique[:_MAX_READINGS], "/" + ANY]
 
 

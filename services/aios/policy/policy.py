@@ -58,7 +58,7 @@ class Policy:
         paths = tomli.loads(_PATHS.read_text())
         secrets = paths["secrets"] + [p for layer in self.layers for p in layer.secrets]
         devices = paths["devices"] + [p for layer in self.layers for p in layer.devices]
-        self.judge = Judge(Secrets(secrets), Devices(devices))
+        self.judge = Judge(Secrets([*secrets, *devices]), Devices(devices))
 
     @classmethod
     def load(cls, layers: Sequence[Path], *, shipped: Path = SHIPPED) -> Policy:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from aios.policy.words import SPLIT, is_dynamic, may_be_many, starts_unknown
+from aios.policy.words import ANY, SPLIT, is_dynamic, may_be_many, starts_unknown
 
 
 def _bracket(end: str) -> str:
@@ -56,6 +56,16 @@ _AWK_KEYWORDS = frozenset(
 )  # fmt: skip
 _BEFORE_REGEX = frozenset(("", "(", "{", "}", "!", "~", "!~", "&&", "||"))
 _DIVISION = re.compile(r"(?P<operator>/=?)")
+_JQ_READS = re.compile(r"(?<![.\w$\"])(?:import|include|modulemeta)\b")
+_PS_UNIX = re.compile(r"-([AadefFHjlLMwyZc]*)([oOpqCuUtsgG]?)(?<!-)")
+_PS_BSD = re.compile(r"-?([acfghjlmnrsTuvwxHLS]+)(o?)")
+_PS_LONG = re.compile(r"--(?:forest|no-headers?|headers?|deselect|sort[= ]?[\w,+%-]+|width=\d+)")
+_PS_WHICH = frozenset(("p", "--pid", "--ppid"))
+# A name that consists of ps's own letters would be read as these.
+_PS_NAMES = re.compile(
+    r"\d[\d,]*|(?![\dA-Zacfghjlmnrsuvwx]*e[\dA-Zacefghjlmnrsuvwx]*(?:[OUkopqt].*)?$)[\w.,/][\w.,/-]*"
+)
+_PS_FIELDS = re.compile(r"(?!.*environ)[\w%,=: -]+", re.ASCII)
 _PERCENT_N = re.compile(r"%[-+ #0'*.\d]*[hlLjzt]*n")
 
 
@@ -106,6 +116,11 @@ def only_filters_awk(program: str) -> bool:
     return braces == 0
 
 
+def only_filters_jq(program: str) -> bool:
+    """Without another file's text: modules, and data that is imported like one."""
+    return not starts_unknown(program) and _JQ_READS.search(program) is None
+
+
 def plain_awk_variable(word: str) -> bool:
     """An assignment in an awk command's words."""
     match = _AWK_ASSIGNMENT.fullmatch(word)
@@ -114,6 +129,36 @@ def plain_awk_variable(word: str) -> bool:
 
 def plain_format(text: str) -> bool:
     return not is_dynamic(text) and _PERCENT_N.search(text) is None
+
+
+def plain_ps(words: list[str]) -> bool:
+    """Whether ps shows nobody's environment, as it does for an e without a dash; where the words
+    make no sense to it with their dashes (`-aux`, a user who is not there) it takes them all away.
+    """
+    every, other, index = False, False, 0
+    while index < len(words):
+        word = words[index]
+        index += 1
+        if _PS_LONG.fullmatch(word):
+            continue
+        value = words[index] if index < len(words) else ""
+        unix, bsd = _PS_UNIX.fullmatch(word), _PS_BSD.fullmatch(word)
+        wants = unix[2] if unix else bsd[2] if bsd else ""
+        every = every or (unix is not None and "e" in unix[1])
+        if wants in ("o", "O"):
+            index += 1
+            if not _PS_FIELDS.fullmatch(value):
+                return False
+            other = other or unix is None
+        elif (wants or word in _PS_WHICH) and (
+            _PS_NAMES.fullmatch(value) or (value == ANY and wants == "p")
+        ):
+            other, index = True, index + 1
+        elif (bsd and not bsd[2]) or word.isdigit():
+            other = other or unix is None or bool(wants)
+        elif unix is None or wants:
+            return False
+    return not (every and other)
 
 
 def plain_test(words: list[str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from aios.policy.tools import Options, Tool
 from aios.policy.words import ANY, ONE, SPLIT, STAR, is_dynamic, is_unknown, starts_unknown
 
+_READ = frozenset(("files", "pattern"))
+
 
 class Scan:
     """A command's words sorted by its tool's table: options that are not in it, operands."""
@@ -15,7 +17,7 @@ class Scan:
         self.operands: list[int] = []
         self.files: list[tuple[int, str]] = []
         self.values: dict[str, tuple[str, ...]] = {}
-        self.recursive = tool.name == "rgrep"
+        self.recursive = "" in tool.recursive
         self.pattern = False  # grep -e: the first operand is a file too
         self._tool = tool
         self._words = words
@@ -29,7 +31,7 @@ class Scan:
                     any_word = is_unknown(word[:1])  # a glob is only what files are called
                     self.recursive = self.recursive or (bool(tool.recursive) and any_word)
                     if tool.any_option:
-                        reads = tool.files and tool.operands != "files" and any_word
+                        reads = tool.files and tool.operands not in _READ and any_word
                     else:
                         reads = tool.operands != "test"
                     if reads:
@@ -105,13 +107,13 @@ class Scan:
             self.recursive = True
         if name in self._tool.announced:
             self.announced.append(index)
-        if self._tool.operands == "files" and name in ("e", "f", "regexp", "file"):
+        if self._tool.operands == "pattern" and name in ("e", "f", "regexp", "file"):
             self.pattern = True
 
     def _value(self, name: str, index: int, value: str) -> None:
         self.values[name] = (*self.values.get(name, ()), value)
         # Where a value is perhaps none, it is a file; a pattern of grep's never is.
-        reads = self._tool.operands == "files" and name not in ("e", "regexp")
+        reads = self._tool.operands in _READ and name not in ("e", "regexp")
         if value and (reads or name in self._tool.files):
             self.files.append((index, value))
         self._check_value(index, value, numbers=False)

@@ -20,8 +20,8 @@ SHIPPED = Path(__file__).parent / "data" / "commands"
 DIRECTORIES = (SHIPPED, Path("/usr/share/aios/commands"), Path("/etc/aios/commands"))
 
 _OPERANDS = frozenset(
-    ("text", "names", "files", "program", "none", "plain", "key", "plus", "sed", "awk", "printf",
-     "test")
+    ("text", "literal", "names", "files", "pattern", "jq", "none", "plain", "host", "key", "plus",
+     "sed", "awk", "printf", "test", "ps")
 )  # fmt: skip
 _LONG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[=?]?")
 _WORD = re.compile(r"-[A-Za-z0-9_-]+=?")
@@ -158,6 +158,7 @@ def _tool(name: str, table: _Table, base: Tool | None) -> Tool:
         recursive=table.set("recursive"),
         onto=table.set("onto"),
         announced=table.set("announced"),
+        confined=table.flag("confined", default=base is not None and base.confined),
         reason=table.text("reason", base.reason if base else ""),
         synonyms=table.synonyms() or (base.synonyms if base else {}),
         interpreter=table.flag("interpreter", default=base is not None and base.interpreter),

@@ -53,9 +53,10 @@ class Tool:
     first: frozenset[str] = frozenset()  # what the first operand must be, if there is one
     second: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()  # options whose value is a file that is read
-    recursive: frozenset[str] = frozenset()  # options with which directories are read whole
+    recursive: frozenset[str] = frozenset()  # options with which directories are read; "": always
     onto: frozenset[str] = frozenset()  # prefixes of operands that are written: of=, or "" for all
     announced: frozenset[str] = frozenset()  # options that need more than a look: notify
+    confined: bool = False  # only reads where it is confined: not beside what is announced
     reason: str = ""
     synonyms: Mapping[str, str] = field(default_factory=dict)
     modes: tuple[tuple[tuple[str, ...], Tool], ...] = ()

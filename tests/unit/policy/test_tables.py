@@ -7,6 +7,7 @@ import pytest
 from aios.errors import ConfigError
 from aios.policy import tables, tools
 from aios.policy.decision import Decision
+from aios.policy.patterns import Mild
 from aios.policy.policy import SHIPPED, Policy
 
 
@@ -97,3 +98,35 @@ def test_what_a_user_may_not_set(text: str, where: int) -> None:
 
 def test_every_shipped_rule_has_a_reason() -> None:
     assert all(rule.reason for rule in Policy.load([SHIPPED]).rules)
+
+
+def test_a_verb_that_a_rule_names_has_a_table() -> None:
+    """A rule that names a subcommand without a table would cover whatever stands behind it."""
+    known = tools.tools()
+    for rule in Policy.load([SHIPPED]).rules:
+        matcher = rule.matcher
+        if not isinstance(matcher, Mild) or matcher.exact or len(matcher.words) < 2:
+            continue
+        words = [word.replace("*", "") for word in matcher.words]
+        tool = known.get(words[0])
+        assert tool is not None, rule.pattern
+        assert not (words[1].isalpha() and tool.modes and tool.mode(words) is tool), rule.pattern
+
+
+def test_what_reads_only_where_it_is_confined_is_not_run_as_root(tmp_path: Path) -> None:
+    more = tmp_path / "commands"
+    more.mkdir()
+    (more / "frob.toml").write_text("[frob]\nconfined = true\n")
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[permissions]\nauto_allow = ["frob", "ls"]\nnotify = ["grok"]\n')
+    policy = Policy.load([rules])
+    before = tools.use(tables.load(tables.files([tables.SHIPPED, more])))
+    try:
+        assert policy.check("frob | ls", "m").decision is Decision.AUTO_ALLOW
+        assert policy.check("grok; ls", "m").decision is Decision.NOTIFY
+        verdict = policy.check("grok; ls; frob", "m")
+        assert verdict.decision is Decision.REQUIRE_APPROVAL
+        assert verdict.command == "frob"
+        assert "grok" in verdict.reason
+    finally:
+        tools.use(before)

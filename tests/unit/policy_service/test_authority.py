@@ -71,6 +71,9 @@ async def from_machine(authority: Authority) -> str:
         ("rm -rf *", {"cwd": "/"}, ("deny", "")),
         ("rm -rf *", {"cwd": "/srv/it's"}, ("pending", "full")),
         ("cat hostname", {"cwd": "/etc"}, ("auto_allow", "read-only")),
+        ("grep -r x", {}, ("pending", "full")),  # it starts in a home
+        ("grep -r x src", {}, ("auto_allow", "read-only")),
+        ("grep -r x", {"cwd": "/srv/src"}, ("auto_allow", "read-only")),
     ],
 )
 async def test_what_is_decided(
