@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from aios.errors import AiosError
 from aios.journal import log
-from aios.snapshots import generation, recovery, restoring
+from aios.snapshots import generation, recovery, restoring, thread
 from aios.snapshots.generation import Generation
 from aios.snapshots.recovery import Left
 from aios.snapshots.store import Store
@@ -89,12 +89,17 @@ class Ending:
         return kept if isinstance(kept, Generation) else None
 
     async def undo(self, directory: Path, found: Work) -> None:
+        """What fails on the way is told when the rest is done."""
+        failed: list[AiosError] = []
+        hint = f"journalctl -u systemd-nspawn@{found.machine}"
         if found.thaw:
-            await self._power.thaw(found.machine)
+            await tried(self._power.thaw(found.machine), hint, failed)
         made = generation.known(directory)
         self.discard(directory, found.memory or (made.memory if made else ""))
         if found.start:
-            await self._power.start(found.machine)
+            await tried(self._power.start(found.machine), hint, failed)
+        for error in failed:
+            raise error
 
     def discard(self, directory: Path, memory: str) -> None:
         """What it takes goes while nobody waits. memory: the backup that belongs to it."""
@@ -122,6 +127,17 @@ async def tried(work: Awaitable[object], hint: str, failed: list[AiosError]) -> 
         await work
     except AiosError as error:
         failed.append(type(error)(error.message, hint=hint))
+
+
+async def after(error: BaseException, work: Awaitable[object]) -> None:
+    """To its end. What fails is told with `error`, not instead of it."""
+    try:
+        await thread.whole(work)
+    except AiosError as another:
+        log.error("after an error", error=str(error), why=str(another))
+        if isinstance(error, AiosError):
+            told = (error.hint, f"then {another.message}", another.hint)
+            error.hint = "; ".join(filter(None, told))
 
 
 def _snapshot_of(backup: str) -> str:

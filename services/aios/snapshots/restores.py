@@ -8,6 +8,7 @@ from typing import Any
 from aios.errors import Busy, NotFound
 from aios.snapshots import generation, restoring, thread
 from aios.snapshots.disk import errors_told
+from aios.snapshots.ending import after
 from aios.snapshots.generation import Generation, Moment
 from aios.snapshots.keeper import Keeper
 from aios.snapshots.restoring import Restoring
@@ -45,8 +46,8 @@ class Restores(Keeper):
                 with errors_told():
                     await self._exchange(restore, again, tell, runs=runs)
                 await tell("putting aside what was there")
-            except BaseException:
-                await thread.whole(self._end(restore))
+            except BaseException as error:
+                await after(error, self._end(restore))
                 raise
             # From here on it is done, whoever waits for it.
             kept = await thread.whole(self._end(restore))

@@ -10,7 +10,7 @@ from typing import Any
 from aios.errors import AiosError, Busy
 from aios.snapshots import generation, thread, verify
 from aios.snapshots.disk import errors_told
-from aios.snapshots.ending import tried
+from aios.snapshots.ending import after, tried
 from aios.snapshots.generation import Generation, Method, Moment
 from aios.snapshots.keeper import Keeper
 from aios.snapshots.taking import Taking
@@ -70,13 +70,13 @@ class Snapshots(Keeper):
             try:
                 with errors_told():
                     made = await self._take(taking, moment, wanted, tell, failed)
-            except BaseException:
-                await thread.whole(self._ending.undo(taking.directory, taking.work))
+            except BaseException as error:
+                await after(error, self._ending.undo(taking.directory, taking.work))
                 raise
             if wanted.keep:
                 self._set_aside(self._beyond(machine, wanted.name, wanted.keep))
-        for error in failed:
-            raise error
+        for failure in failed:
+            raise failure
         return _shown(self._store.find(machine, made.id))
 
     async def _prepared(self, machine: str, wanted: Wanted) -> tuple[Taking, Moment]:

@@ -236,3 +236,22 @@ def test_a_generation_is_what_was_written(tmp_path: Path) -> None:
         (tmp_path / generation.FILE).write_text(broken)
         with pytest.raises(ValueError):
             generation.read(tmp_path)
+
+
+async def test_what_fails_on_the_way_back_hides_nothing(place: Place) -> None:
+    await place.start("aios")
+
+    async def tell(text: str) -> None:
+        if text.startswith("copying"):
+            raise Unavailable("no copy")
+
+    async def start(_name: str) -> None:
+        raise Unavailable("no start")
+
+    place.start = start  # type: ignore[method-assign]
+    made = place.snapshots()
+    with pytest.raises(Unavailable, match="no copy") as told:
+        await made.take("aios", Wanted(stop=True), tell)
+    assert "then no start" in told.value.hint
+    await settled(made)
+    assert await made.listed("aios") == []
