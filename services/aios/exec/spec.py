@@ -26,6 +26,13 @@ ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "TERM": "dumb",
 }
+# A clone can hold the files of a bare repository, whose configuration names programs: `git status`
+# in there would run them. A human who approves a command may want such a repository.
+NO_BARE_REPOSITORY = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.bareRepository",
+    "GIT_CONFIG_VALUE_0": "explicit",
+}
 # systemd sets these for other users, from the machine's own accounts.
 ROOT = {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash"}
 MAX_DESCRIPTION = 80
@@ -85,6 +92,8 @@ class Spec:
         environment = ({} if self.terminal else ENVIRONMENT) | (
             ROOT if self.account == "root" else {}
         )
+        if self.profile.name is not Name.FULL:
+            environment |= NO_BARE_REPOSITORY
         if self.scratch:
             environment |= {"TMPDIR": f"/run/{self.scratch}"}
         environment |= self.env

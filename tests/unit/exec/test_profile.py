@@ -1,3 +1,5 @@
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -160,4 +162,29 @@ def test_a_terminal_is_all_three_streams_and_has_pagers() -> None:
     assert properties["TTYPath"] == ("s", "/dev/pts/3")
     for name in ("StandardInput", "StandardOutput", "StandardError"):
         assert properties[name] == ("s", "tty")
-    assert properties["Environment"] == ("as", [])
+    assert not [line for line in properties["Environment"][1] if "PAGER" in line or "TERM" in line]
+
+
+def test_a_clone_is_no_program(tmp_path: Path) -> None:
+    """git takes a directory with the files of a bare repository for one, and its configuration."""
+    inner = tmp_path / "clone" / "inner"
+    for name in ("objects", "refs", "tree"):
+        (inner / name).mkdir(parents=True)
+    (inner / "HEAD").write_text("ref: refs/heads/main\n")
+    (inner / "config").write_text(
+        "[core]\nrepositoryformatversion = 0\nbare = false\nworktree = tree\n"
+        f'fsmonitor = "touch {tmp_path}/ran; false"\n'
+    )
+    for name, ran in (("full", True), ("standard", False), ("read-only", False)):
+        spec = Spec(
+            command="git status", profile=load({})[name], account="root", cwd="", env={},
+            limits=Limits(),
+        )  # fmt: skip
+        lines: list[str] = dict(spec.properties())["Environment"][1]
+        environment = dict(line.partition("=")[::2] for line in lines)
+        subprocess.run(
+            ["/bin/bash", "-c", spec.command], cwd=inner, env={**os.environ, **environment},
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert (tmp_path / "ran").exists() is ran, name
+        (tmp_path / "ran").unlink(missing_ok=True)
