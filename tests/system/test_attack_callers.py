@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from governed import BUSCTL, POLICY, approve, asking, requests
+from jobs import act
 from relay import Relay
 from sandbox import Sandbox
 
@@ -202,6 +203,8 @@ def test_a_caller_that_has_gone_is_nobody(sandbox: Sandbox) -> None:
 def test_what_aios_runs_asks_nothing_of_it(sandbox: Sandbox) -> None:
     """A unit as exec makes them, of the person's uid, on the bus, which commands do reach."""
     command = "rm -f /var/tmp/by-a-command"
+    job = act(sandbox, 'tell(start("sleep 4905", detach=True)[0])')
+    exec1 = ["org.aios.Exec1.aios", "/org/aios/Exec1"]
     with asking(sandbox, command) as request:
         inside = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--uid=me",
                   "--slice=aios.slice", "--unit=run-aios-attack.service", "--"]  # fmt: skip
@@ -210,7 +213,13 @@ def test_what_aios_runs_asks_nothing_of_it(sandbox: Sandbox) -> None:
             [*BUSCTL, "org.aios.Exec1.aios", "/org/aios/Exec1", "org.aios.Exec1", "Run", "sa{sv}",
              "touch /var/tmp/nested", "0"],
             ["aios", "exec", "--", "true"],
+            [*BUSCTL, *exec1, "org.aios.Exec1", "ListJobs"],
+            [*BUSCTL, *exec1, "org.aios.Exec1", "Attach", "s", job],
+            [*BUSCTL, *exec1, "org.aios.Exec1", "Confirm", "s", job],
         ):  # fmt: skip
             done = sandbox.run([*inside, *argv], check=False)
             assert done.returncode and "what aios runs may not ask aios" in done.stderr, done
+        cancel = [*BUSCTL, exec1[0], f"{exec1[1]}/job/{job}", "org.aios.Exec1.Job", "Cancel"]
+        assert sandbox.run([*inside, *cancel], check=False).returncode
+        assert sandbox.run(cancel, user="me").returncode == 0
         assert requests(sandbox)[command] == request

@@ -41,15 +41,15 @@ class Exec1(Interface):
         return job, *ends
 
     async def Attach(self, call: Call, id: str) -> tuple[int, int, int]:
-        call.caller.require_user()
+        request.require_person(call.caller)
         return await self._runner.attach(call.caller, id)
 
     async def Confirm(self, call: Call, id: str) -> None:
-        call.caller.require_user()
+        request.require_person(call.caller)
         await self._runner.execution.confirm(call.caller, id)
 
     async def ListJobs(self, call: Call) -> list[dict[str, Any]]:
-        call.caller.require_user()
+        request.require_person(call.caller)
         return self._runner.table.listed(call.caller)
 
 

@@ -159,12 +159,22 @@ def read(command: str, given: Mapping[str, Any], *, start: bool = False) -> Requ
     return request
 
 
+def _require_outside(caller: Caller) -> None:
+    if caller.is_command:
+        raise NotAuthorized("what aios runs may not ask aios", hint="ask from outside of it")
+
+
+def require_person(caller: Caller) -> None:
+    """Who may look at jobs, and have a hand in them; each only in their own."""
+    _require_outside(caller)
+    caller.require_user()
+
+
 def require_caller(caller: Caller, request: Request) -> None:
     """Who may call at all; policy says what for."""
     if caller.machine:
         raise NotAuthorized("nobody in a machine may call exec", hint="ask aios there: `aios`")
-    if caller.is_command:
-        raise NotAuthorized("what aios runs may not ask aios", hint="ask from outside of it")
+    _require_outside(caller)
     if caller.is_service(CHAT):
         if not request.delegation:
             raise NotAuthorized(

@@ -21,17 +21,19 @@ class Table:
         self._live[live.job.id] = live
 
     def visible(self, job: str, caller: Caller) -> bool:
-        return job in self._live and self._live[job].visible(caller)
+        # A command has its person's uid, and could type into a job of theirs that may do more.
+        return job in self._live and self._live[job].visible(caller) and not caller.is_command
 
     def find(self, job: str, caller: Caller) -> Live:
         """Raises NotFound, also for other people's."""
-        live = self._live.get(job)
-        if live is None or not live.visible(caller):
+        if not self.visible(job, caller):
             raise NotFound(f"there is no job {job}", hint="aios jobs lists them")
-        return live
+        return self._live[job]
 
     def of(self, caller: Caller) -> list[Live]:
         """The caller's own, root's all; the oldest first."""
+        if caller.is_command:
+            return []
         found = [live for live in self._live.values() if live.visible(caller)]
         return sorted(found, key=lambda live: live.job.id)
 
