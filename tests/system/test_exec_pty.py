@@ -134,7 +134,7 @@ def test_its_size_follows(sandbox: Sandbox, shell: Person) -> None:
     shell.sees(SHELL)
 
 
-@pytest.mark.parametrize("signal", ["TERM", "HUP"])
+@pytest.mark.parametrize("signal", ["TERM", "HUP", "QUIT"])
 def test_a_killed_client_leaves_the_terminal_as_it_was(
     sandbox: Sandbox, shell: Person, signal: str
 ) -> None:

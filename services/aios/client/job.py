@@ -21,7 +21,7 @@ TIMED_OUT = 124
 MAX_RECONNECTIONS = 10
 """In a row; an exec that goes away more often is not coming back."""
 ASIDE_SECONDS = 10.0
-STOPPING = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
+STOPPING = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT)
 
 
 class End:
@@ -160,6 +160,6 @@ def follow(
             for stream in streams:
                 if isinstance(stream, Screen):
                     stream.ended.set()
-    if stopped in (signals.SIGTERM, signals.SIGHUP):
+    if stopped not in (0, signals.SIGINT):
         raise Left(stopped)
     return end

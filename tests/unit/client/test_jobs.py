@@ -79,6 +79,24 @@ def test_jobs_of_every_machine(
     assert (job["id"], job["machine"]) == (OTHER, "two")
 
 
+def test_a_machine_that_says_nothing_hides_no_other(
+    serve: Serve, running: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (running / "broken").touch()
+    serve("exec/broken", lambda peer, call: peer.error("ConfigError", "x.toml:1: no", "Mend it."))
+    service = exec_of(serve, running, "two", [listed()])
+    assert main(["jobs"]) == 125
+    out, err = capsys.readouterr()
+    assert out == f"{ID}  make\\x1b[2K  (two, me, detach, running)\n"
+    assert err == "aios: broken: x.toml:1: no\n  Mend it.\n"
+    assert main(["cancel", ID]) == 0
+    assert service.calls[-1]["method"] == "org.aios.Exec1.Job.Cancel"
+    # Its end might be another's there.
+    assert main(["cancel", ID[-5:]]) == 125
+    assert service.calls[-1]["method"] == "org.aios.Exec1.ListJobs"
+    assert main(["jobs", "-m", "broken"]) == 125
+
+
 def test_attach(serve: Serve, running: Path, capfd: pytest.CaptureFixture[str]) -> None:
     service = exec_of(serve, running, "one", [listed()], status=5)
     assert main(["attach", ID[-5:].lower()]) == 5

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aios.client import machines, place
-from aios.client.terminal import Terminal, seconds
-from aios.client.varlink import ERROR_PREFIX, ClientError, Connection
+from aios.client.terminal import Terminal, print_error, seconds
+from aios.client.varlink import ERROR_PREFIX, FAILED, UNAVAILABLE, ClientError, Connection
 from aios.text import print_json, visible
 
 ANSWER_SECONDS = 30.0
@@ -41,10 +41,19 @@ def _ask(machine: str, method: str, parameters: dict[str, Any]) -> dict[str, Any
         return connection.call(f"{place.EXEC}.{method}", parameters)
 
 
-def _listed(machine: str | None) -> Iterator[dict[str, Any]]:
-    """One's own jobs (root: everybody's), each with its machine."""
+def _listed(machine: str | None, silent: list[str]) -> Iterator[dict[str, Any]]:
+    """One's own jobs (root: everybody's), each with its machine. `silent` gets the machines whose
+    exec does not say, where none was named: the others' jobs are there all the same."""
     for name in [machine] if machine else machines.governed():
-        for job in _ask(name, "ListJobs", {})["jobs"]:
+        try:
+            jobs = _ask(name, "ListJobs", {})["jobs"]
+        except ClientError as error:
+            if machine:
+                raise
+            print_error(f"{name}: {error.message}", error.hint)
+            silent.append(name)
+            continue
+        for job in jobs:
             # What has ended is kept for a while for whoever waits for it.
             if job.get("state") == "ended" and not job.get("detach"):
                 continue
@@ -53,8 +62,14 @@ def _listed(machine: str | None) -> Iterator[dict[str, Any]]:
 
 def _find(given: Namespace) -> dict[str, Any]:
     # "" is the end of each: what an unset variable of a script is.
-    found = [job for job in _listed(given.machine)
+    silent: list[str] = []
+    found = [job for job in _listed(given.machine, silent)
              if given.id and str(job["id"]).endswith(given.id.upper())]  # fmt: skip
+    if silent and not (found and found[0]["id"] == given.id.upper()):
+        raise ClientError(
+            UNAVAILABLE, f"{', '.join(silent)}: nobody says which jobs are there",
+            "Name the machine (-m), or the whole ID.",
+        )  # fmt: skip
     if len(found) == 1:
         return found[0]
     if found:
@@ -72,10 +87,12 @@ def _jobs(arguments: Sequence[str]) -> int:
     _machine(parser)
     parser.add_argument("--json", action="store_true", help="one list of objects")
     given = parser.parse_args(arguments)
-    listed = list(_listed(given.machine))
+    silent: list[str] = []
+    listed = list(_listed(given.machine, silent))
+    status = FAILED if silent else 0
     if given.json:
         print_json(listed)
-        return 0
+        return status
     terminal = Terminal()
     for job in listed:
         about = [str(job["machine"]), str(job.get("user", job.get("uid", "")))]
@@ -87,7 +104,7 @@ def _jobs(arguments: Sequence[str]) -> int:
         if started := _age(job):
             about.append(started)
         terminal.line(f"{job['id']}  {visible(str(job['command']))}  ({', '.join(about)})")
-    return 0
+    return status
 
 
 def _age(job: dict[str, Any]) -> str:
