@@ -320,7 +320,10 @@ def test_follow(sandbox: Sandbox) -> None:
 
 
 def test_secrets_are_struck_out(sandbox: Sandbox) -> None:
-    command = "echo --token=hunter2hunter2 https://joe:hunter3hunter3@example.org/"
+    command = (
+        "echo --token=hunter2hunter2 https://joe:hunter3hunter3@example.org/"
+        " 2>/var/tmp/password=hunter5hunter5"
+    )
     said = run_approved(sandbox, command, words="use password hunter4hunter4: hunter4hunter4")
     assert "hunter2hunter2" in said.stdout  # it ran as it was
     job = said.details["id"]
@@ -331,7 +334,8 @@ def test_secrets_are_struck_out(sandbox: Sandbox) -> None:
     everything = sandbox.sh(f"journalctl -o json -a -u 'aios-*' AIOS_ID={job}")
     sandbox.machine(["journalctl", "--sync"])
     theirs = sandbox.sh(f"journalctl -M aios -o json -a --since -5m | grep {job}")
-    for secret in ("hunter2", "hunter3"):
+    assert "redirection writes to" in everything
+    for secret in ("hunter2", "hunter3", "hunter5"):
         assert secret not in everything + theirs
     assert "AIOS_REDACTED" not in sandbox.journal(f"AIOS_ID={run(sandbox, 'id').details['id']}")[0]
 

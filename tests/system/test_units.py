@@ -63,6 +63,11 @@ def test_units_verify(sandbox: Sandbox) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("unit", ["aios-exec@aios", "aios-policy", "aios-memory", "aios-chat"])
+def test_a_service_takes_no_more_than_its_share(sandbox: Sandbox, unit: str) -> None:
+    assert int(sandbox.sh(f"systemctl show -P MemoryMax {unit}.service")) <= 2 * 2**30
+
+
 def test_the_sockets_listen(sandbox: Sandbox) -> None:
     sandbox.wait_machine("aios")
     listening = sandbox.sh("ls -l /run/aios /run/aios/machine /run/aios/exec")

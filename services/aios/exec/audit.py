@@ -152,7 +152,7 @@ class Audit:
         command, now = _redacted(job.command), time.time_ns() // 1000
         more = {
             "SESSION": job.session, "DECISION": job.decision, "RULE": visible(job.rule),
-            "REASON": visible(job.reason), "PROFILE": job.profile, "CWD": job.cwd,
+            "REASON": visible(_redacted(job.reason)), "PROFILE": job.profile, "CWD": job.cwd,
             "PURPOSE": job.purpose, "APPROVED_BY": job.approved_by,
             "REDACTED": _struck(job.command), **more,
         }  # fmt: skip
