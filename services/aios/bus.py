@@ -25,12 +25,15 @@ from aios.bus_objects import BusError, Objects
 from aios.bus_values import body, from_dbus, take_descriptors
 from aios.caller import Caller
 from aios.channel import close_all
-from aios.errors import AiosError, Unavailable, fault, from_name
+from aios.errors import AiosError, Busy, Unavailable, fault, from_name
 from aios.interface import Interface
 from aios.journal import log
 
 DAEMON = "org.freedesktop.DBus"
 DAEMON_PATH = "/org/freedesktop/DBus"
+MAX_CALLS = 512
+"""Of one connection at once. The daemon bounds those that want an answer, and only those."""
+TOO_MANY = Busy("too many calls of this connection wait", hint="ask again when some are answered")
 SignalHandler = Callable[[str, list[Any]], None]
 """(path, body)"""
 
@@ -234,6 +237,9 @@ class Bus:
             return None
         # Here, not in the task: what the daemon tells next may be that the sender has gone.
         peer = self._peers.setdefault(message.sender, _Peer())
+        if len(peer.tasks) >= MAX_CALLS:
+            self._reply(message, Message.new_error(message, TOO_MANY.name, str(TOO_MANY)))
+            return True
         task = asyncio.get_running_loop().create_task(
             self._serve(message, peer, unasked=bool(descriptors))
         )

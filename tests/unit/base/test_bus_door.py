@@ -15,7 +15,7 @@ from dbus_next.constants import MessageFlag, MessageType
 from dbus_next.message import Message
 
 from aios import contract
-from aios.bus import Bus
+from aios.bus import MAX_CALLS, Bus
 from aios.bus_link import Link
 from aios.bus_values import take_descriptors
 from aios.caller import Caller
@@ -228,6 +228,16 @@ async def test_nobody_waits_for_the_reply(house: House) -> None:
     await house.ask(caller, "Open", "i", 1)  # in order behind it
     await until(lambda: bool(house.probe.given))
     await until(lambda: not any(is_open(fd) for fd in house.probe.given))
+
+
+async def test_who_waits_for_no_reply_has_not_any_number_of_calls(house: House) -> None:
+    caller = await house.peer()
+    for _ in range(MAX_CALLS + 100):
+        await house.ask(caller, "Stay", flags=MessageFlag.NO_REPLY_EXPECTED)
+    answer = await house.ask(caller, "Stay")
+    assert answer.error_name == "org.aios.Error.Busy"
+    await until(lambda: len(house.probe.calls) == MAX_CALLS)
+    assert (await house.ask(await house.peer(), "Open", "s", "x")).body[0] == "x"
 
 
 @pytest.mark.parametrize("signature", ["s", "sh"])
