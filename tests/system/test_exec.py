@@ -10,11 +10,9 @@ from governed import (
     end,
     events,
     kill_exec,
-    last_job,
     open_gate,
     pending,
     reject,
-    requests,
     run,
     run_approved,
     shut_gate,
@@ -288,25 +286,6 @@ def test_a_caller_that_goes_away_withdraws_its_request(sandbox: Sandbox) -> None
     waiting.wait(60)
     until(lambda: "finished" in events(sandbox, job))
     assert events(sandbox, job) == ["requested", "pending", "finished"]
-
-
-def test_a_caller_that_goes_while_policy_thinks_withdraws_its_request(sandbox: Sandbox) -> None:
-    command = "rm -f /var/tmp/never"
-    run(sandbox, "true")
-    signalled = ["systemctl", "kill", "aios-policy.service"]
-    sandbox.run([*signalled, "--signal=STOP"])
-    try:
-        waiting = start(sandbox, command)
-        job = until(lambda: last_job(sandbox, command))
-        sandbox.run(["pkill", "-KILL", "-x", "busctl"])
-        waiting.wait(60)
-    finally:
-        sandbox.run([*signalled, "--signal=CONT"])
-    until(lambda: "finished" in events(sandbox, job))
-    assert events(sandbox, job) == ["requested", "finished"]
-    # What policy had been sent before it has answered.
-    run(sandbox, "true")
-    assert command not in requests(sandbox)
 
 
 def test_a_caller_that_goes_when_it_has_ended_takes_no_record_along(sandbox: Sandbox) -> None:

@@ -1,6 +1,7 @@
 """The jobs that this exec has in hand, and those that ended lately."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from aios.caller import Caller
@@ -9,7 +10,7 @@ from aios.exec.job import Jobs
 from aios.exec.live import KEEP_SECONDS, Live
 
 MAX_KEPT = 256
-"""Detached jobs that have ended and that nobody has read."""
+"""Detached jobs that have ended and that nobody has read. The oldest of who has most give way."""
 
 
 class Table:
@@ -54,8 +55,14 @@ class Table:
 
     def _bound(self) -> None:
         kept = [live for live in self._live.values() if live.job.detach and live.ended.done()]
-        for live in sorted(kept, key=lambda live: live.job.id)[:-MAX_KEPT]:
-            self.forget(live)
+        own = Counter(live.job.uid for live in kept)
+        while own.total() > MAX_KEPT:
+            most = max(own, key=lambda uid: own[uid])
+            theirs = (live for live in kept if live.job.uid == most)
+            oldest = min(theirs, key=lambda live: live.job.id)
+            kept.remove(oldest)
+            own[most] -= 1
+            self.forget(oldest)
 
     def forget(self, live: Live) -> None:
         if self._live.pop(live.job.id, None) is not None:
