@@ -185,6 +185,7 @@ class Parts:
                 tool = self._tools.get(name.rstrip("0123456789."))  # python3.11
             if tool is None or not tool.interpreter:
                 return
+        words = self._verb_first(part, tool)
         runs = tool.wrapper or tool.interpreter or name in _RUNNERS
         if depth >= MAX_DEPTH and runs:
             if not part.possible:
@@ -212,6 +213,17 @@ class Parts:
         elif tool.operands in ("awk", "sed"):
             only_filters = only_filters_awk if tool.operands == "awk" else only_filters_sed
             self.texts += [word for word in words[1:] if not only_filters(word)]
+
+    def _verb_first(self, part: Part, tool: Tool) -> list[str]:
+        """The words with the subcommand first, as in `systemctl --no-pager status`."""
+        name, *rest = part.words
+        moved: list[str] = []
+        while len(rest) > 1 and rest[0] in tool.leading:
+            moved.append(rest.pop(0))
+        if moved:
+            part.show()  # as it was written
+            part.words = [name, *rest, *moved]
+        return part.words
 
     # Where the line may be
 

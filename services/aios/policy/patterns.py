@@ -142,8 +142,14 @@ class Facts:
                         if len(each) > 1 and each.startswith(name)
                     )
                 else:
-                    letters.update(self._synonyms.get(letter, letter) for letter in word[1:])
+                    letters.update(self._synonyms.get(each, each) for each in self._cluster(word))
         return frozenset(letters), longs, raw, operands, unknown
+
+    def _cluster(self, word: str) -> str:
+        """The letters of an option, without what is a value for certain."""
+        attached = self.tool.options.attached if self.tool else ""
+        ends = [place for place, letter in enumerate(word) if letter in attached]
+        return word[1 : ends[0] + 1] if ends else word[1:]
 
     def _split_words(self) -> list[str]:
         """The words, and what they may fall apart into: -rf$IFS/ is -rf and / as well."""

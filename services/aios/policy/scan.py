@@ -67,6 +67,10 @@ class Scan:
             return 1
         for place, letter in enumerate(word[1:], 1):
             self._seen(letter, index)
+            if letter in options.attached:
+                if word[place + 1 :]:
+                    self._value(letter, index, word[place + 1 :])
+                return 1
             if letter in options.values:
                 rest = word[place + 1 :]
                 value = rest or self._next(index)
@@ -95,6 +99,10 @@ class Scan:
         if takes == 1 and not equals:
             self._value(full, index, self._next(index))
             return 2
+        if takes == 3:  # a name and a value
+            self._value(full, index, self._next(index))
+            self._value(full, index, self._next(index + 1))
+            return 3
         if equals:
             self._value(full, index, value)
         return 1

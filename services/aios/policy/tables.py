@@ -23,7 +23,7 @@ _OPERANDS = frozenset(
     ("text", "literal", "names", "files", "pattern", "jq", "none", "plain", "host", "key", "plus",
      "sed", "awk", "printf", "test", "ps")
 )  # fmt: skip
-_LONG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[=?]?")
+_LONG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:==?|\?)?")
 _WORD = re.compile(r"-[A-Za-z0-9_-]+=?")
 _NAME = re.compile(r"[^\s/]+")
 
@@ -158,6 +158,7 @@ def _tool(name: str, table: _Table, base: Tool | None) -> Tool:
         recursive=table.set("recursive"),
         onto=table.set("onto"),
         announced=table.set("announced"),
+        leading=table.set("leading"),
         confined=table.flag("confined", default=base is not None and base.confined),
         reason=table.text("reason", base.reason if base else ""),
         synonyms=table.synonyms() or (base.synonyms if base else {}),
@@ -181,12 +182,13 @@ def _options(table: _Table) -> Options:
         out: dict[str, int] = {}
         for name in table.strings(key, form):
             bare = name.rstrip("=?")
-            out[bare] = {"": 0, "=": 1, "?": 2}[name[len(bare) :]]
+            out[bare] = {"": 0, "=": 1, "?": 2, "==": 3}[name[len(bare) :]]
         return out
 
     return Options(
         flags=frozenset(table.text("flags")),
         values=frozenset(table.text("values")),
+        attached=frozenset(table.text("attached")),
         long=kinds("long", _LONG),
         words=kinds("words", _WORD),
         numbers=table.flag("numbers"),

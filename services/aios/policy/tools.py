@@ -20,7 +20,8 @@ class Options:
 
     flags: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
-    long: Mapping[str, int] = field(default_factory=dict)  # 0 no value, 1 a value, 2 perhaps
+    attached: frozenset[str] = frozenset()  # letters whose value, if any, is the rest of the word
+    long: Mapping[str, int] = field(default_factory=dict)  # 0 no value, 1 one, 2 perhaps, 3 two
     words: Mapping[str, int] = field(default_factory=dict)  # whole words such as find's -name
     numbers: bool = False  # -10 and +5
 
@@ -56,6 +57,7 @@ class Tool:
     recursive: frozenset[str] = frozenset()  # options with which directories are read; "": always
     onto: frozenset[str] = frozenset()  # prefixes of operands that are written: of=, or "" for all
     announced: frozenset[str] = frozenset()  # options that need more than a look: notify
+    leading: frozenset[str] = frozenset()  # options that mean the same behind the subcommand
     confined: bool = False  # only reads where it is confined: not beside what is announced
     reason: str = ""
     synonyms: Mapping[str, str] = field(default_factory=dict)
