@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from aios.policy.decision import Decision
+from aios.policy.environment import may_be_other_letters
 from aios.policy.parts import Part
 from aios.policy.paths import glob, may_match, readings
 from aios.policy.programs import (
@@ -308,6 +309,7 @@ class Judge:
 
 def _assignment(assignment: Assignment) -> Iterator[Concern]:
     name, value = assignment
-    if _HARMLESS_VARIABLE.fullmatch(name) and _HARMLESS_VALUE.fullmatch(value):
+    harmless = _HARMLESS_VARIABLE.fullmatch(name) and _HARMLESS_VALUE.fullmatch(value)
+    if harmless and not may_be_other_letters(name, value):
         return
     yield Concern(0, Decision.REQUIRE_APPROVAL, f"the variable {name} is set")

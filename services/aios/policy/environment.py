@@ -8,7 +8,14 @@ from collections.abc import Mapping
 _HARMLESS = re.compile(r"LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|COLUMNS|LINES|NO_COLOR|DEBIAN_FRONTEND")
 # A name, perhaps with names below it; never a path from the root or upwards.
 _PLAIN = re.compile(r"[A-Za-z0-9][\w.@:+-]*(/[\w+-]+)*|", re.ASCII)
+# In others a letter may end in the byte of a backslash, and bash reads another line.
+_UTF_8 = re.compile(r"|C|POSIX|[A-Za-z_]+\.(?:UTF-8|utf8)(?:@[a-z]+)?", re.ASCII)
 _DIRECTORY = re.compile(r"(/[\w.@:+-]+)+|/", re.ASCII)
+
+
+def may_be_other_letters(name: str, value: str) -> bool:
+    """Whether it is a locale in which text may be read otherwise than as UTF-8."""
+    return (name == "LANG" or name.startswith("LC_")) and not _UTF_8.fullmatch(value)
 
 
 def unsettled(env: Mapping[str, str], cwd: str = "") -> list[str]:
@@ -16,7 +23,10 @@ def unsettled(env: Mapping[str, str], cwd: str = "") -> list[str]:
     return sorted(
         name
         for name, value in env.items()
-        if not (_HARMLESS.fullmatch(name) and _PLAIN.fullmatch(value))
+        if (
+            not (_HARMLESS.fullmatch(name) and _PLAIN.fullmatch(value))
+            or may_be_other_letters(name, value)
+        )
         and not _says_where(name, value, cwd)
     )
 

@@ -61,6 +61,8 @@ def test_harmless(env: dict[str, str]) -> None:
         ("PAGER", "less"),
         ("FOO", "1"),
         ("LANG", "../../tmp/x"),
+        ("LANG", "zh_TW"),
+        ("LC_CTYPE", "zh_CN.gbk"),
         ("TZ", ":/etc/shadow"),
         ("TZ", "Europe/../../etc/shadow"),
         ("TERM", "/tmp/x"),
