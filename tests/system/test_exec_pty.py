@@ -158,3 +158,24 @@ def test_a_killed_exec_loses_neither_the_job_nor_the_terminal(
     shell.sees(SHELL)
     ended(shell, 6)
     assert settings(shell) == before
+
+
+def test_a_closed_terminal_leaves_a_detached_job(sandbox: Sandbox, shell: Person) -> None:
+    before = settings(shell)
+    shell.say("aios exec --pty --detach -- 'echo begun; read -r x; echo heard $x'")
+    shell.sees(QUESTION)
+    shell.type("y")
+    found = re.search(r"\b[0-7][0-9A-Z]{25}\r?\n", shell.sees(SHELL))
+    assert found is not None
+    job = found[0].strip()
+    shell.say(f"aios attach {job}")
+    shell.sees("begun")
+    sandbox.sh("kill -HUP $(pgrep -n -u me -f 'aios attach')")
+    assert f"it goes on: aios attach {job}" in shell.sees(SHELL)
+    shell.say(f"aios attach {job}")
+    shell.sees("begun")
+    shell.type("you\r")
+    shell.sees("heard you")
+    shell.sees(SHELL)
+    ended(shell, 0)
+    assert settings(shell) == before

@@ -39,7 +39,7 @@ def live(job: Job, job_ends: Ends, *, pty: bool, stops: bool) -> int:
     tail = Tail()
     try:
         if pty:
-            end, moved = _on_terminal(job, job_ends)
+            end, moved = _on_terminal(job, job_ends, stops=stops)
         else:
             end, moved = _on_pipes(job, job_ends, tail, stops=stops)
     except Left as left:
@@ -115,7 +115,7 @@ def _is_ours() -> bool:
     return screen.is_ours()
 
 
-def _on_terminal(job: Job, job_ends: Ends) -> tuple[End, list[Stream]]:
+def _on_terminal(job: Job, job_ends: Ends, *, stops: bool) -> tuple[End, list[Stream]]:
     from aios.client import screen
 
     def resized() -> None:
@@ -129,4 +129,4 @@ def _on_terminal(job: Job, job_ends: Ends) -> tuple[End, list[Stream]]:
         output.done = wakeup.poke
         resized()
         streams.start([typed, output])
-        return follow(job, [output], wakeup, resized=resized), [output]
+        return follow(job, [output], wakeup, resized=resized, stops=stops), [output]
