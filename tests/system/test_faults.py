@@ -37,6 +37,7 @@ from governed import (
     units,
     until,
 )
+from jobs import act
 from sandbox import Sandbox
 
 
@@ -222,6 +223,9 @@ def test_the_journal_goes_while_a_command_runs(sandbox: Sandbox) -> None:
 @pytest.mark.long
 def test_the_journal_stays_away(sandbox: Sandbox) -> None:
     """For longer than exec waits for it with the end of a command."""
+    shut_gate(sandbox)
+    script = f"tell(start({BEHIND_GATE!r}, detach=True)[0])"
+    detached = act(sandbox, script)
     with without_journal(sandbox) as (waiting, job):
         assert "nothing runs" in run(sandbox, f"touch {MARKER}").error
         said = end(waiting).error
@@ -236,6 +240,7 @@ def test_the_journal_stays_away(sandbox: Sandbox) -> None:
     last = until(lambda: chain(sandbox, job)[3:])[-1]
     assert (last["AIOS_EVENT"], last["AIOS_ENDED"]) == ("finished", "lost")
     assert len(chain(sandbox, job)) == 4
+    assert sandbox.run(["aios", "attach", detached], user="me", check=False).stdout == "open\n"
     verified(sandbox)
 
 

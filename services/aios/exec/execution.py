@@ -83,13 +83,16 @@ class Execution:
 
     @contextlib.contextmanager
     def _in_use(self, live: Live, streams: Streams | None) -> Iterator[None]:
-        """Closes them when nobody will use them. Of what runs the next exec will."""
+        """Closes them when nobody will use them. Of what runs the next exec will; of a detached job
+        whose end is not on record, it will have what was printed."""
         try:
             yield
         except BaseException as error:
-            leaves = isinstance(error, asyncio.CancelledError) and live.job.step is Step.STARTED
-            if streams is not None and not leaves:
-                streams.close()
+            if streams is not None:
+                if live.job.step is not Step.STARTED:
+                    streams.close()
+                elif not isinstance(error, asyncio.CancelledError):
+                    _end(live.job, streams)
             raise
 
     # Started
@@ -291,12 +294,18 @@ class Execution:
         streams = live.streams
         if streams is None:
             return
-        if live.job.detach and isinstance(streams, Spooled | Terminal):
-            streams.rest()
-            return
-        await asyncio.sleep(AFTER_SECONDS)
-        if isinstance(streams, Passed):
-            await streams.read()
+        if not live.job.detach:
+            await asyncio.sleep(AFTER_SECONDS)
+            if isinstance(streams, Passed):
+                await streams.read()
+        _end(live.job, streams)
+
+
+def _end(job: Job, streams: Streams) -> None:
+    """What a detached job printed stays on disk."""
+    if job.detach and isinstance(streams, Spooled | Terminal):
+        streams.rest()
+    else:
         streams.close()
 
 
