@@ -139,9 +139,10 @@ def follow(
     resized: Callable[[], None] = lambda: None,
     stops: bool = True,
 ) -> End:
-    """Until the job has ended, and everything that it printed is out. `streams`, which run, poke
-    `wakeup`. The first signal cancels the job (where it `stops` it), the second raises Left."""
-    end: End | None = None
+    """Until the job has ended, and everything that it printed is out; then it raises what exec
+    could not say about the end. `streams`, which run, poke `wakeup`. The first signal cancels the
+    job (where it `stops` it), the second raises Left."""
+    end: End | ClientError | None = None
     stopped = 0
     job.ask()
     while end is None or not all(stream.over for stream in streams):
@@ -156,10 +157,22 @@ def follow(
                 else:
                     stopped = number
                     job.cancel()
-        if end is None and job.fileno() in ready and (end := job.end()) is not None:
+        if end is None and job.fileno() in ready and (end := _end(job)) is not None:
             for stream in streams:
                 if isinstance(stream, Screen):
                     stream.ended.set()
     if stopped not in (0, signals.SIGINT):
         raise Left(stopped)
+    if isinstance(end, ClientError):
+        raise end
     return end
+
+
+def _end(job: Job) -> End | ClientError | None:
+    """An exec that nobody reaches any more is no end: nobody would close the streams."""
+    try:
+        return job.end()
+    except Disconnected:
+        raise
+    except ClientError as error:
+        return error

@@ -3,6 +3,7 @@ these tests say."""
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,36 @@ def test_attach(serve: Serve, running: Path, capfd: pytest.CaptureFixture[str]) 
     assert main(["attach", ID[-5:].lower()]) == 5
     assert capfd.readouterr().out == "from one\nno newline"
     assert [call["parameters"] for call in service.calls[1:]] == [{"id": ID}, {"object": ID}]
+
+
+def test_what_was_printed_is_shown_though_nobody_knows_the_end(
+    serve: Serve, running: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = "x" * 300_000
+
+    def answer(peer: Peer, call: dict[str, Any]) -> None:
+        match call["method"].rpartition(".")[2]:
+            case "ListJobs":
+                peer.reply(jobs=[listed()])
+            case "Attach":
+                (stdin, stdin_end), (out_end, out), (err_end, err) = (os.pipe() for _ in range(3))
+                peer.give([stdin_end, out_end, err_end], stdin=0, stdout=1, stderr=2)
+                os.close(stdin)
+                os.close(err)
+                writing = threading.Thread(target=write, args=(out,))
+                writing.start()
+            case "Wait":
+                peer.error("MachineNotRunning", "machine one went away", "It did.")
+
+    def write(out: int) -> None:
+        with os.fdopen(out, "w") as file:
+            file.write(text)
+
+    (running / "one").touch()
+    serve("exec/one", answer)
+    assert main(["attach", ID]) == 125
+    out, err = capfd.readouterr()
+    assert (out == text, err) == (True, "aios: machine one went away\n  It did.\n")
 
 
 def test_cancel(serve: Serve, running: Path) -> None:
