@@ -67,6 +67,7 @@ cat /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern
 echo "booted on day $((($(date +%s) - $(cut -d. -f1 /proc/uptime)) / 86400))"
 """
 
+SOCKETS = ("/run/docker.sock", "/run/systemd/resolve/io.systemd.Resolve")
 HISTORY = "/home/ai/.local/state/aios/history"
 AS_PYTHON = "python3 -I -c '{}'"
 
@@ -195,7 +196,8 @@ for family, kind in ((socket.AF_INET, socket.SOCK_RAW), (socket.AF_PACKET, socke
     "sockets-of-root": python("""
 import os, socket
 for path in ("/run/docker.sock", "/run/containerd/containerd.sock", "/run/aios/policy.sock",
-             "/run/aios/chat.sock", "/run/systemd/private"):
+             "/run/aios/chat.sock", "/run/systemd/private",
+             "/run/systemd/resolve/io.systemd.Resolve"):
     try:
         socket.socket(socket.AF_UNIX).connect(path)
     except OSError:
@@ -219,17 +221,19 @@ def manifest(sandbox: Sandbox) -> list[str]:
 
 @pytest.fixture(scope="module")
 def before(sandbox: Sandbox) -> Iterator[list[str]]:
-    """`ai` is logged in, so to say: a manager of its own runs. A socket of docker's is there."""
+    """`ai` is logged in, so to say: a manager of its own runs. Sockets of docker's and resolved's
+    are there."""
     # The prompt at the console is up, which has a file of its own.
     until(lambda: not sandbox.machine(["test", "-e", HISTORY], check=False).returncode)
     sandbox.machine(["loginctl", "enable-linger", "ai"])
     sandbox.machine(["systemctl", "start", "user@1000.service"])
+    sandbox.machine(["mkdir", "-p", "/run/systemd/resolve"])
     sandbox.machine(
         ["systemd-run", "--quiet", "--unit=docker-to-be", "--collect", "systemd-socket-activate",
-         "--listen=/run/docker.sock", "/bin/true"]
+         *(f"--listen={path}" for path in SOCKETS), "/bin/true"]
     )  # fmt: skip
-    sandbox.machine(["sh", "-c", "until [ -S /run/docker.sock ]; do sleep 0.1; done"])
-    sandbox.machine(["chmod", "666", "/run/docker.sock"])
+    for path in SOCKETS:
+        sandbox.machine(["sh", "-c", f"until [ -S {path} ]; do sleep 0.1; done; chmod 666 {path}"])
     # Nothing else changes anything there meanwhile.
     timers = sandbox.sh(
         "systemctl -M aios list-units --plain --no-legend '*.timer' | cut -d' ' -f1"
@@ -238,7 +242,7 @@ def before(sandbox: Sandbox) -> Iterator[list[str]]:
     yield manifest(sandbox)
     sandbox.run(["systemctl", "-M", "aios", "start", *timers])
     sandbox.machine(["systemctl", "stop", "docker-to-be.service"], check=False)
-    sandbox.machine(["rm", "-f", "/run/docker.sock"])
+    sandbox.machine(["rm", "-f", *SOCKETS])
     sandbox.machine(["loginctl", "disable-linger", "ai"])
     sandbox.machine(["systemctl", "stop", "user@1000.service"])
 

@@ -26,9 +26,13 @@ ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "TERM": "dumb",
 }
+# What nobody approved runs nothing that its words do not say.
+#
+# A pager's keys would run commands, as root where a line is only announced: less has none then.
 # A clone can hold the files of a bare repository, whose configuration names programs: `git status`
 # in there would run them. A human who approves a command may want such a repository.
-NO_BARE_REPOSITORY = {
+UNAPPROVED = {
+    "LESSSECURE": "1",
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "safe.bareRepository",
     "GIT_CONFIG_VALUE_0": "explicit",
@@ -93,7 +97,7 @@ class Spec:
             ROOT if self.account == "root" else {}
         )
         if self.profile.name is not Name.FULL:
-            environment |= NO_BARE_REPOSITORY
+            environment |= UNAPPROVED
         if self.scratch:
             environment |= {"TMPDIR": f"/run/{self.scratch}"}
         environment |= self.env

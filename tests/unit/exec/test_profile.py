@@ -1,4 +1,6 @@
+import contextlib
 import os
+import pty
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,34 @@ def test_a_terminal_is_all_three_streams_and_has_pagers() -> None:
     assert not [line for line in properties["Environment"][1] if "PAGER" in line or "TERM" in line]
 
 
+def environment(spec: Spec) -> dict[str, str]:
+    lines: list[str] = dict(spec.properties())["Environment"][1]
+    return dict(line.partition("=")[::2] for line in lines)
+
+
+def test_a_pagers_keys_are_no_commands(tmp_path: Path) -> None:
+    for name, ran in (("full", True), ("standard", False), ("read-only", False)):
+        spec = Spec(
+            command="less", profile=load({})[name], account="root", cwd="", env={"TERM": "dumb"},
+            limits=Limits(), terminal="/dev/pts/3",
+        )  # fmt: skip
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            ["less", __file__], cwd=tmp_path, env={**os.environ, **environment(spec)},
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        ) as less:  # fmt: skip
+            os.close(theirs)
+            for keys in (b"!touch ran\n", b"\n", b"q", b"\nq"):
+                with contextlib.suppress(OSError):  # it has ended
+                    os.write(ours, keys)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                less.wait(5)
+            less.kill()
+        os.close(ours)
+        assert (tmp_path / "ran").exists() is ran, name
+        (tmp_path / "ran").unlink(missing_ok=True)
+
+
 def test_a_clone_is_no_program(tmp_path: Path) -> None:
     """git takes a directory with the files of a bare repository for one, and its configuration."""
     inner = tmp_path / "clone" / "inner"
@@ -180,10 +210,8 @@ def test_a_clone_is_no_program(tmp_path: Path) -> None:
             command="git status", profile=load({})[name], account="root", cwd="", env={},
             limits=Limits(),
         )  # fmt: skip
-        lines: list[str] = dict(spec.properties())["Environment"][1]
-        environment = dict(line.partition("=")[::2] for line in lines)
         subprocess.run(
-            ["/bin/bash", "-c", spec.command], cwd=inner, env={**os.environ, **environment},
+            ["/bin/bash", "-c", spec.command], cwd=inner, env={**os.environ, **environment(spec)},
             capture_output=True, check=False,
         )  # fmt: skip
         assert (tmp_path / "ran").exists() is ran, name
