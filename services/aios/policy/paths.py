@@ -10,7 +10,9 @@ from aios.policy.words import ANY, HOME, NAME, ONE, SPLIT, STAR, is_dynamic
 _PROC_ROOT = re.compile(
     rf"/proc/(?:self|thread-self|\d+|[{ANY}{SPLIT}{STAR}{ONE}{NAME}]+)(?:/task/[^/]+)?/(?:root|cwd)(?=/|$)"
 )
-_WILD = frozenset((ANY, SPLIT, STAR, ONE))
+_NO_DOT = "\ue020"  # before a glob, or a name, at the beginning of a path's component
+_BEGINNING = re.compile(rf"(?<![^/])(?=[{STAR}{ONE}{NAME}])")
+_WILD = frozenset((ANY, SPLIT, STAR, ONE, _NO_DOT))
 _MAX_READINGS = 64
 _MAX_STEPS = 20_000
 
@@ -116,10 +118,6 @@ def may_match(word: str, pattern: str) -> bool:
     """Whether some text is both: what `word` turns into, and a match of the glob `pattern`."""
     if not is_dynamic(word):
         return glob(pattern).fullmatch(word) is not None
-    last = word.rpartition("/")[2]
-    plain = ANY not in last and SPLIT not in last
-    if plain and last[:1] in (STAR, ONE, NAME) and pattern.rpartition("/")[2].startswith("."):
-        return False  # a glob does not match a leading dot, a name has none
     left, right = _tokens(word), _pattern_tokens(pattern)
     for mine, other in ((left, right), (left[::-1], right[::-1])):
         for first, second in zip(mine, other, strict=False):
@@ -139,7 +137,8 @@ def may_match(word: str, pattern: str) -> bool:
 
 
 def _tokens(word: str) -> str:
-    return word.replace(SPLIT, ANY).replace(HOME, "~").replace(NAME, STAR)
+    text = word if SPLIT in word else _BEGINNING.sub(_NO_DOT, word)
+    return text.replace(SPLIT, ANY).replace(HOME, "~").replace(NAME, STAR)
 
 
 def _pattern_tokens(pattern: str) -> str:
@@ -159,6 +158,8 @@ def _closed(states: set[int], pattern: str) -> set[int]:
 def _step(row: set[int], char: str, pattern: str) -> set[int]:
     """From pattern positions `row`, those reachable over one character of the word."""
     size = len(pattern)
+    if char == _NO_DOT:
+        return {state for state in row if pattern[state : state + 1] != "."}
     if char == ANY:
         return set(range(min(row), size + 1))
     if char == STAR:

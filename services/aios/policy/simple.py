@@ -183,5 +183,8 @@ class SimpleReader(Lexer):
             lines.append(row + "\n")
         body = "".join(lines)
         if not quoted:
+            # Expanded where its operator stands, which may be before a loop that begins in between.
+            loops, self.line.loops = self.line.loops, {}
             body = type(self)(body, self.line, depth=self.depth + 1).body()
+            self.line.loops = loops
         simple.redirects.append(Redirect(op, body, False))

@@ -3,7 +3,7 @@
 import pytest
 
 from aios.policy.reader import read
-from aios.policy.words import ANY, HOME, ONE, SPLIT, STAR
+from aios.policy.words import ANY, HOME, NAME, ONE, SPLIT, STAR
 
 
 def words(text: str) -> list[list[str]]:
@@ -45,6 +45,10 @@ def words(text: str) -> list[list[str]]:
         ("a <<'E'\n$(c)\nE\n", [["a"]]),
         ("a <<-E <<F\n\tx\n\tE\nF\nb", [["a"], ["b"]]),
         ("X=1 Y={a,b} a X=2", [["a", "X=2"]]),
+        ("for x in a 1.b; do c $x-\"${x}\"; done; d $x", [["c", NAME + "-" + NAME], ["d", SPLIT]]),
+        ("for x in a .b; do c $x; done; for x in -a; do d $x; done", [["c", SPLIT], ["d", SPLIT]]),
+        ("a <<E; for x in b; do\n$(c $x)\nE\nd; done", [["a"], ["c", SPLIT], ["d"]]),
+        ("{'a'..c} {\"1..3\"} {٣..٣}", [["{a..c}", "{1..3}", "{٣..٣}"]]),
     ],
 )  # fmt: skip
 def test_words(text: str, expected: list[list[str]]) -> None:
@@ -72,6 +76,9 @@ def test_functions_have_a_shape() -> None:
         "a | | b", "a ;; b", "& a", "a <", "a <<E\nx", "a $[1]", "a=(b)", "a[1]=b", "a\\", "a\x00b",
         "a\u200bb", "a\u00a0b", "a\rb", "a &\\\n& b", "$\\\n(a)", "a" * 70000, "$(" * 99 + ")" * 99,
         "i\\\nf a; then b; fi", "a [b'c']", "a {b,{c", "\ue000",
+        "a ~0", "a ~b\\\nc", "a ~{b,c}", "a {b,~c}", "a x=~b", "a $b{c,d}", "a {b,$c}d", "a {b,$}d",
+        "a {b[0]}>c", "a {b\\\nc}>d", "9999999999>a b", "a \"`b \\\"c`\"",
+        "for x in a; do for x in b; do c; done; done",
         "a ${x:-<(b)}", "a ${x#>(b)}", 'a "${x:-<(b)}"', 'a "${x/<(b)/c}"',
     ],
 )  # fmt: skip
