@@ -164,7 +164,7 @@ class Channel:
         self._max_queued = max_queued
         self._account = account
         self._buffer = bytearray()
-        self._held = 0
+        self.held = 0
         """Bytes that have been accounted for."""
         self._in_use = 0
         """Of those, the message that was received last."""
@@ -200,7 +200,7 @@ class Channel:
             self.close()
 
     def _hold(self, size: int) -> bool:
-        self._held += size
+        self.held += size
         return self._account(size)
 
     async def receive(self) -> bytes | None:
@@ -235,7 +235,7 @@ class Channel:
         self._loop.remove_reader(self._socket.fileno())
         self._outbox.close()
         self._socket.close()
-        self._hold(-self._held)
+        self._hold(-self.held)
         self._in_use = 0
         self._messages.put_nowait(None)
         self._lost()

@@ -15,7 +15,7 @@ MAX_CONNECTIONS = 512
 TOO_MANY = Busy("all your connections to this service are in use", hint="end some, and ask again")
 MAX_UNANSWERED = 16 * 1024 * 1024
 """Bytes that one peer may have sent, over all its connections, and that are not answered yet. Who
-sends more loses the connection that it came on."""
+sends more loses the connection that holds most of them."""
 _MACHINE_BITS = 16
 """Where machines have users of their own, each has 2^16 of them (systemd-nspawn(1))."""
 
@@ -24,6 +24,10 @@ class Connection(Protocol):
     @property
     def idle(self) -> bool:
         """It has no call in progress."""
+
+    @property
+    def held(self) -> int:
+        """Bytes that came on it and are not answered yet."""
 
     def close(self) -> None: ...
 
@@ -46,13 +50,18 @@ class Connections:
         own[connection] = None
         return True
 
-    def sent(self, uid: int, size: int) -> bool:
-        """Accounts for so many bytes more, or less; False when there are too many now."""
+    def sent(self, connection: Connection, uid: int, size: int) -> bool:
+        """Accounts for so many bytes more, or less; False when the connection is to be closed."""
         owner = _owner(uid)
         self._unanswered[owner] += size
         if not self._unanswered[owner]:
             del self._unanswered[owner]
-        return self._unanswered[owner] <= MAX_UNANSWERED
+        while size > 0 and self._unanswered[owner] > MAX_UNANSWERED:
+            largest = max((connection, *self._of.get(owner, ())), key=lambda each: each.held)
+            if largest is connection or not largest.held:
+                return False
+            largest.close()
+        return True
 
     def used(self, connection: Connection, uid: int) -> None:
         own = self._of.get(_owner(uid), {})

@@ -211,7 +211,7 @@ class Connection:
             self._lost,
             max_message=MAX_MESSAGE,
             max_queued=MAX_QUEUED,
-            account=functools.partial(server.connections.sent, self._peer[1]),
+            account=functools.partial(server.connections.sent, self, self._peer[1]),
         )
 
     def _lost(self) -> None:
@@ -229,6 +229,10 @@ class Connection:
     @property
     def idle(self) -> bool:
         return self._work is None
+
+    @property
+    def held(self) -> int:
+        return self._channel.held
 
     def close(self) -> None:
         self._channel.close()

@@ -199,5 +199,8 @@ def test_what_nobody_has_asked_for_takes_no_room(sandbox: Sandbox) -> None:
         for unit in SERVICES:
             assert resident_mib(sandbox, unit) < 96
         assert sandbox.run(["aios", "exec", "--", "echo on"], user="me").stdout == "on\n"
+        # Nor are they kept from being told so, who have so much unanswered.
+        said = sandbox.run(["aios", "approvals"], user="outsider", check=False)
+        assert "may not use aios" in said.stderr
     finally:
         flood.communicate("\n", timeout=30)

@@ -9,6 +9,7 @@ class Peer:
     def __init__(self) -> None:
         self.idle = True
         self.closed = False
+        self.held = 0
 
     def close(self) -> None:
         self.closed = True
@@ -50,10 +51,31 @@ def test_a_machines_users_share_one() -> None:
     assert not own[1].closed
 
 
-def test_what_is_not_answered_is_counted_for_all_connections_of_one_peer() -> None:
+def test_who_sends_too_much_loses_what_holds_most() -> None:
     connections = Connections()
-    assert connections.sent(MACHINE + 1, MAX_UNANSWERED - 1)
-    assert connections.sent(MACHINE + 2, 1)
-    assert not connections.sent(MACHINE + 3, 1)
-    assert connections.sent(1000, MAX_UNANSWERED)
-    assert connections.sent(MACHINE + 3, -1)
+
+    class Sender(Peer):
+        def __init__(self, uid: int) -> None:
+            super().__init__()
+            self.uid = uid
+            assert connections.add(self, uid)
+
+        def send(self, size: int) -> bool:
+            self.held += size
+            return connections.sent(self, self.uid, size)
+
+        def close(self) -> None:
+            super().close()
+            self.send(-self.held)
+
+    # A machine is one, whoever it is in there.
+    large, small, other = Sender(MACHINE + 1), Sender(MACHINE + 2), Sender(1000)
+    assert large.send(MAX_UNANSWERED)
+    assert small.send(1)
+    assert large.closed and not small.closed
+    assert small.send(MAX_UNANSWERED - 1)
+    assert other.send(MAX_UNANSWERED)
+    assert not small.send(1)
+    assert not other.closed
+    small.close()
+    assert Sender(MACHINE + 3).send(MAX_UNANSWERED)
