@@ -213,8 +213,11 @@ class Passed(Streams):
     async def read(self) -> None:
         """Once all the command's processes are gone: until whoever reads has it all, or has
         stopped."""
-        for pump in self.pumps:
-            while not await _within(pump.drained(), DRAIN_SECONDS):
-                # Not the reader's slowness: somebody was passed the pipe, and lives on.
-                if not waiting(pump.pipe):
-                    pump.close()
+        await asyncio.gather(*map(_read, self.pumps))
+
+
+async def _read(pump: Pump) -> None:
+    while not await _within(pump.drained(), DRAIN_SECONDS):
+        # Not the reader's slowness: somebody was passed the pipe, and lives on.
+        if not waiting(pump.pipe):
+            pump.close()
