@@ -235,6 +235,10 @@ class Channel:
         self._loop.remove_reader(self._socket.fileno())
         self._outbox.close()
         self._socket.close()
+        # Now, not when the garbage is collected: who is left for it had sent much.
+        self._buffer.clear()
+        while not self._messages.empty():
+            self._messages.get_nowait()
         self._hold(-self.held)
         self._in_use = 0
         self._messages.put_nowait(None)
