@@ -61,8 +61,15 @@ def is_free_target(op: str, target: str) -> bool:
     return target in _FREE_TARGETS
 
 
-def _any_of(patterns: Sequence[str]) -> str:
-    return "|".join(glob(pattern).pattern for pattern in patterns) or r"(?!)"
+def _anywhere(patterns: Sequence[str]) -> list[str]:
+    """The patterns, those without a slash at the start in any directory too."""
+    return [*patterns, *(f"{ANY}/{p}" for p in patterns if not p.startswith("/"))]
+
+
+def _in_any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    """The same as one expression."""
+    found = [("" if p.startswith("/") else "(?:.*/)?") + glob(p).pattern for p in patterns]
+    return re.compile("|".join(found).replace(ANY, ".*") or r"(?!)", re.DOTALL)
 
 
 def _linked(path: str) -> str:
@@ -85,18 +92,14 @@ class Secrets:
     def __init__(self, patterns: Sequence[str]) -> None:
         self._public = [glob(p[1:]) for p in patterns if p.startswith("!")]
         kept = [p for p in dict.fromkeys(patterns) if not p.startswith("!")]
-        self._absolute = [p for p in kept if p.startswith("/")]
-        self._tails = [p for p in kept if not p.startswith("/")]
-        below = [p for p in kept if "/" in p]  # what they name may be a directory
-        self._holders = [p.rpartition("/")[0] for p in below if not p.startswith("/")]
-        self._may = [*kept, *(f"{p}/{ANY}" for p in below)]
-        self._may += [f"{ANY}/{p}" for p in self._may if not p.startswith("/")]
-        self._known = re.compile(
-            rf"(?:{_any_of(self._absolute)})(?:/.*)?|(?:.*/)?(?:{_any_of(self._tails)})"
-            rf"|(?:.*/)?(?:{_any_of([p for p in below if not p.startswith('/')])})/.*",
-            re.DOTALL,
-        )
-        self._holder = re.compile(rf"(?:.*/)?(?:{_any_of(self._holders)})", re.DOTALL)
+        # What they name may be a directory, where they name one at all.
+        below = [f"{p}/{ANY}" for p in kept if "/" in p]
+        holders = {p[:at] or "/" for p in kept for at, char in enumerate(p) if char == "/"}
+        self._may = _anywhere([*kept, *below])
+        self._kernel = [p for p in self._may if p.startswith("/")]
+        self._known = _in_any_of([*kept, *below])
+        self._holders = _anywhere(sorted(holders))
+        self._holder = _in_any_of(sorted(holders))
         self._hit = lru_cache(maxsize=1024)(self._look)
 
     def may_be(self, word: str, directories: Sequence[str]) -> bool:
@@ -110,26 +113,23 @@ class Secrets:
                 name = path.rpartition("/")[2]
                 if self._known.fullmatch(path) and not any(p.fullmatch(name) for p in self._public):
                     return True
-            elif any(may_match(path, pattern) for pattern in self._may):
+            # No file of the kernel's is called as a secret of somebody's.
+            kernel = path.startswith(("/sys/", "/proc/sys/")) and not is_unknown(path)
+            known = self._kernel if kernel else self._may
+            if is_dynamic(path) and any(may_match(path, pattern) for pattern in known):
                 return True
         return False
 
     def may_hold(self, word: str, directories: Sequence[str]) -> bool:
         """Whether there may be a secret file below the directory `word`."""
         for path in readings(word, tuple(directories)):
-            if path.startswith(HOME) or (is_dynamic(path) and not path[:1].isalnum()):
+            rest = path[1:] if path.startswith(HOME) else path
+            if not rest or (is_dynamic(rest) and not rest[:1].isalnum()):
                 return True
-            below = path.rstrip("/") + "/"
-            if any(
-                pattern.startswith(below)
-                or glob(pattern).match(path) is not None
-                or may_match(path, pattern.rpartition("/")[0])
-                for pattern in self._absolute
-            ):
-                return True
-            if self._holder.fullmatch(path) or (
-                is_dynamic(path) and any(may_match(path, f"{ANY}/{p}") for p in self._holders)
-            ):
+            if is_dynamic(path):
+                if any(may_match(path, holder) for holder in self._holders):
+                    return True
+            elif self._holder.fullmatch(path):
                 return True
         return self.may_be(word, directories)
 
