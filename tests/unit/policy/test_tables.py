@@ -100,17 +100,18 @@ def test_every_shipped_rule_has_a_reason() -> None:
     assert all(rule.reason for rule in Policy.load([SHIPPED]).rules)
 
 
-def test_a_verb_that_a_rule_names_has_a_table() -> None:
-    """A rule that names a subcommand without a table would cover whatever stands behind it."""
+def test_what_a_rule_names_has_a_table() -> None:
+    """A rule for a tool or a subcommand without one covers whatever stands behind it."""
     known = tools.tools()
     for rule in Policy.load([SHIPPED]).rules:
         matcher = rule.matcher
-        if not isinstance(matcher, Mild) or matcher.exact or len(matcher.words) < 2:
+        if not isinstance(matcher, Mild) or matcher.exact:
             continue
-        words = [word.replace("*", "") for word in matcher.words]
-        tool = known.get(words[0])
+        name, *words = [word.replace("*", "") for word in matcher.words]
+        tool = known.get(name)
         assert tool is not None, rule.pattern
-        assert not (words[1].isalpha() and tool.modes and tool.mode(words) is tool), rule.pattern
+        if words and words[0].isalpha() and tool.modes:
+            assert tool.mode([name, *words]) is not tool, rule.pattern
 
 
 def test_what_reads_only_where_it_is_confined_is_not_run_as_root(tmp_path: Path) -> None:
