@@ -98,7 +98,9 @@ class Scan:
             return 1
         if takes == 1 and not equals:
             self._value(full, index, self._next(index))
-            return 2
+            # An abbreviation may be all of another option's name, grep's --binary: then what
+            # follows is an operand.
+            return 2 if name in options.long else 1
         if takes == 3:  # a name and a value
             self._value(full, index, self._next(index))
             self._value(full, index, self._next(index + 1))
