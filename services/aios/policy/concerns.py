@@ -31,6 +31,7 @@ from aios.policy.words import (
     ANY,
     HOME,
     NAME,
+    PATH,
     SPLIT,
     is_dynamic,
     is_unknown,
@@ -141,7 +142,7 @@ class Devices:
         self._patterns = list(dict.fromkeys(patterns))
 
     def may_be(self, word: str, directories: Sequence[str] = ()) -> bool:
-        if not word.strip(ANY + SPLIT):
+        if not word.strip(ANY + SPLIT + PATH):
             return False
         return any(
             may_match(path, pattern)

@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 
 from aios.policy.syntax import Line
-from aios.policy.words import ANY, CLOSE, COMMA, HOME, NAME, ONE, OPEN, QUOTED, SPLIT, STAR, Unclear
+from aios.policy.words import ANY, CLOSE, COMMA, HOME, ONE, OPEN, QUOTED, SPLIT, STAR, Unclear
 
 MAX_DEPTH = 32
 
@@ -230,8 +230,8 @@ class Lexer(ABC):
         self.pos = name.end()
         if name.group() == "HOME":
             return HOME
-        if self.line.loops.get(name.group()):
-            return NAME
+        if looped := self.line.loops.get(name.group()):
+            return looped
         return SPLIT if name.group() == "@" else unknown
 
     def substitution(self) -> None:
@@ -273,8 +273,8 @@ class Lexer(ABC):
             self.pos = match.end()
             if match.group() == "{HOME}":
                 return HOME
-            if self.line.loops.get(match.group()[1:-1]):
-                return NAME
+            if looped := self.line.loops.get(match.group()[1:-1]):
+                return looped
             return SPLIT if match.group(1) == "@" or not quoted else ANY
         match = _BRACED_WORD.match(text, self.pos + 1)
         if match is None:

@@ -17,10 +17,10 @@ _WINDOW = 48  # words of one possible command that are looked at
 
 _CUT = re.compile(r"[;|&\n(){}`]+")
 _EXPANSION = re.compile(
-    r"\$(?:\{[^}\s]{0,64}\}|[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|[\ue000-\ue005])"
+    r"\$(?:\{[^}\s]{0,64}\}|[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|[\ue000-\ue006])"
 )
 _REMOVED = re.compile(r"[\"'\\]+|\$(?=[\"'])")
-_ODD = re.compile(r"[^\x20-\x7e\n\u0100-\u1fff\u2c00-\ud7ff\ue000-\ue005]")
+_ODD = re.compile(r"[^\x20-\x7e\n\u0100-\u1fff\u2c00-\ud7ff\ue000-\ue006]")
 _JOINTS = re.compile(r"[=:!,@\[\]]+")  # --checkpoint-action=exec=rm, :!rm
 _ESCAPE = re.compile(r"\\+(?:([nrtv])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([0-7]{3}))")
 _BRACES = re.compile(r"[^\s;|&()]{0,64}\{[^{}\s]{0,64},[^{}\s]{0,64}\}[^\s;|&()]{0,64}")

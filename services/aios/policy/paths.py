@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from aios.policy.words import ANY, HOME, NAME, ONE, SPLIT, STAR, is_dynamic
+from aios.policy.words import ANY, HOME, NAME, ONE, PATH, SPLIT, STAR, is_dynamic
 
 _PROC_ROOT = re.compile(
-    rf"/proc/(?:self|thread-self|\d+|[{ANY}{SPLIT}{STAR}{ONE}{NAME}]+)(?:/task/[^/]+)?/(?:root|cwd)(?=/|$)"
+    rf"/proc/(?:self|thread-self|\d+|[{ANY}{SPLIT}{STAR}{ONE}{NAME}{PATH}]+)(?:/task/[^/]+)?/(?:root|cwd)(?=/|$)"
 )
 _NO_DOT = "\ue020"  # before a glob, or a name, at the beginning of a path's component
 _BEGINNING = re.compile(rf"(?<![^/])(?=[{STAR}{ONE}{NAME}])")
@@ -138,7 +138,7 @@ def may_match(word: str, pattern: str) -> bool:
 
 def _tokens(word: str) -> str:
     text = word if SPLIT in word else _BEGINNING.sub(_NO_DOT, word)
-    return text.replace(SPLIT, ANY).replace(HOME, "~").replace(NAME, STAR)
+    return text.replace(SPLIT, ANY).replace(PATH, ANY).replace(HOME, "~").replace(NAME, STAR)
 
 
 def _pattern_tokens(pattern: str) -> str:

@@ -13,7 +13,7 @@ from aios.policy.paths import glob, has_live_first, may_match, readings
 from aios.policy.reader import read
 from aios.policy.syntax import Function
 from aios.policy.tools import Tool, tools
-from aios.policy.words import ANY, HOME, NAME, ONE, SPLIT, STAR, is_dynamic, is_unknown
+from aios.policy.words import ANY, HOME, NAME, ONE, PATH, SPLIT, STAR, is_dynamic, is_unknown
 
 _SYNTAX = re.compile(r"[;|&(){}<>]")
 _WRITES = frozenset((">", ">>", ">|", ">&", "&>", "&>>", "<>"))
@@ -244,7 +244,7 @@ def operand_matches(pattern: str, found: Sequence[str]) -> bool:
 
 
 def _is_free(word: str) -> bool:
-    return bool(word) and not word.strip(ANY + SPLIT)
+    return bool(word) and not word.strip(ANY + SPLIT + PATH)
 
 
 class Strict:
@@ -283,7 +283,7 @@ class Strict:
             if is_dynamic(name):
                 if not may_match(name, self.name):
                     return False
-                if not name.strip(ANY + SPLIT + STAR + ONE + HOME + NAME):
+                if not name.strip(ANY + SPLIT + STAR + ONE + HOME + NAME + PATH):
                     maybe += 1
             elif name != self.name and not (
                 has_glob(self.name) and glob(self.name).fullmatch(name)

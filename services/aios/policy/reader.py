@@ -12,7 +12,7 @@ import unicodedata
 from aios.policy.lexer import MAX_DEPTH
 from aios.policy.simple import KEYWORD, REDIRECT, SimpleReader
 from aios.policy.syntax import Function, Line, Simple
-from aios.policy.words import Unclear, expand_braces
+from aios.policy.words import NAME, PATH, Unclear, expand_braces
 
 MAX_LENGTH = 64 * 1024
 MAX_COMMANDS = 4096
@@ -27,7 +27,8 @@ _COPROC_NAME = re.compile(
     r"[ \t]+[A-Za-z_][A-Za-z0-9_]*(?=[ \t]+(?:[{(]|if |while |until |for |case ))"
 )
 _TIME_OPTIONS = re.compile(r"(?:-p[ \t]+)?(?:--[ \t]+)?")
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_NAMES = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PATHS = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 _IN = re.compile(r"in(?=[\s;])")
 _TEST_END = re.compile(r"\]\](?=[\s;|&)<>]|$)")
 _TEST_OPERATOR = re.compile(r"&&|\|\||[()]|[<>](?!\()")
@@ -66,6 +67,13 @@ def read(text: str, *, depth: int = 0) -> Line:
     line.unclear.append(reason)
     line.broken = True
     return line
+
+
+def _kind(values: list[str]) -> str:
+    """What stands in words for the variable of a loop over these."""
+    if not values or not all(map(_PATHS.fullmatch, values)):
+        return ""
+    return NAME if all(map(_NAMES.fullmatch, values)) else PATH
 
 
 class Reader(SimpleReader):
@@ -279,7 +287,7 @@ class Reader(SimpleReader):
             self.pos += 1
         self._newlines()
         self._expect("do")
-        self.line.loops[variable] = bool(values) and all(map(_PLAIN_VALUE.fullmatch, values))
+        self.line.loops[variable] = _kind(values)
         self._list(frozenset(("done",)))
         del self.line.loops[variable]
 

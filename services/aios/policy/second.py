@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aios.errors import ConfigError
 from aios.policy.reader import read
 from aios.policy.syntax import Line, Simple
-from aios.policy.words import ANY, NAME, SPLIT
+from aios.policy.words import ANY, NAME, PATH, SPLIT
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Where it finds an error, its time is quadratic: beyond this many bytes the first one ends it.
 _UNWATCHED = 2048
 _CHUNK = 4096
+_LOOPED = re.compile(f"[{NAME}{PATH}]")
 _PIPES = 512  # likewise in the length of a pipeline
 # What it takes for a command's name is a reserved word.
 _PLAIN = re.compile(rb"(?!time |coproc )[A-Za-z0-9_./:@%+,-]+(?: [A-Za-z0-9_./:=@%+,-]+)*")
@@ -80,9 +81,9 @@ def opinion(text: str, line: Line) -> Opinion:
         return Opinion("too long for a second reading")
     wrong, commands = _reader()(text.encode("utf-8", "replace"))
     mine = {tuple(simple.words) for simple in line.commands}
-    # Within a loop a name is known; a command by itself has only its variable.
-    for words in [words for words in mine if any(NAME in word for word in words)]:
-        mine |= {tuple(word.replace(NAME, mark) for word in words) for mark in (ANY, SPLIT)}
+    # Within a loop what it is over is known; a command by itself has only its variable.
+    for words in [words for words in mine if any(map(_LOOPED.search, words))]:
+        mine |= {tuple(_LOOPED.sub(mark, word) for word in words) for mark in (ANY, SPLIT)}
     unclear = "a second reader finds an error" if wrong else ""
     unseen: list[Simple] = []
     for data in dict.fromkeys(commands):

@@ -43,5 +43,5 @@ class Line:
     functions: list[Function] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     fragments: list[str] = field(default_factory=list)  # unescaped code, for the loose reading
-    loops: dict[str, bool] = field(default_factory=dict)  # variables set now; whether to names
+    loops: dict[str, str] = field(default_factory=dict)  # variables set now; NAME, PATH or ""
     broken: bool = False  # `commands` may not be all: something was not read, or not surely

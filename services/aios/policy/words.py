@@ -16,18 +16,21 @@ STAR = "\ue002"  # a live *
 ONE = "\ue003"  # a live ? or [...]
 HOME = "\ue004"  # the home directory: a live ~, or $HOME
 NAME = "\ue005"  # one of a loop's plain names: no blank, no slash, no - or . at its beginning
+PATH = "\ue006"  # one of a loop's paths: no blank, no - at its beginning
 
 OPEN = "\ue010"  # live braces and commas, gone after expand_braces
 COMMA = "\ue011"
 CLOSE = "\ue012"
 QUOTED = "\ue013"  # quotes within live braces: no {1..3} is made of what they hold
 
-_DYNAMIC = re.compile(f"[{ANY}-{NAME}]")
-_UNKNOWN = re.compile(f"[{ANY}{SPLIT}]")
+_DYNAMIC = re.compile(f"[{ANY}-{PATH}]")
+_UNKNOWN = re.compile(f"[{ANY}{SPLIT}{PATH}]")
 _MANY = re.compile(f"[{SPLIT}-{ONE}]")
 _BACK = str.maketrans({OPEN: "{", COMMA: ",", CLOSE: "}", QUOTED: None})
-_SHOWN = str.maketrans({ANY: "<?>", SPLIT: "<?>", STAR: "*", ONE: "?", HOME: "~", NAME: "<?>"})
-_BARE = re.compile(r"[A-Za-z0-9_./:=@%+,^\ue000-\ue005\[\]{}~-]+")
+_SHOWN = str.maketrans(
+    {ANY: "<?>", SPLIT: "<?>", STAR: "*", ONE: "?", HOME: "~", NAME: "<?>", PATH: "<?>"}
+)
+_BARE = re.compile(r"[A-Za-z0-9_./:=@%+,^\ue000-\ue006\[\]{}~-]+")
 _SEQUENCE = re.compile(r"(-?[0-9]{1,6}|[A-Za-z])\.\.(-?[0-9]{1,6}|[A-Za-z])(?:\.\.(-?[0-9]{1,6}))?")
 
 MAX_WORDS = 512

@@ -11,7 +11,7 @@ import pytest
 from aios.policy.decision import Decision
 from aios.policy.policy import SHIPPED, Policy
 from aios.policy.reader import read
-from aios.policy.words import ANY, HOME, NAME, ONE, SPLIT, STAR, is_dynamic
+from aios.policy.words import ANY, HOME, NAME, ONE, PATH, SPLIT, STAR, is_dynamic
 
 SEED = 7
 TOKEN_LINES = 12_000
@@ -49,7 +49,7 @@ def allows(policy: Policy, line: str) -> bool:
 
 def shape(words: list[str]) -> str:
     """A regular expression for the words, each ended by a NUL, that bash may make of these."""
-    known = {ANY: "[^\0]*", HOME: "[^\0]*", NAME: "[^\0]+", STAR: "[^\0]*", ONE: "[^\0]*"}
+    known = dict.fromkeys((ANY, HOME, STAR, ONE), "[^\0]*") | dict.fromkeys((NAME, PATH), "[^\0]+")
     made = ""
     for word in words:
         one = "".join(known.get(letter) or re.escape(letter) for letter in word)

@@ -3,7 +3,7 @@
 import pytest
 
 from aios.policy.reader import read
-from aios.policy.words import ANY, HOME, NAME, ONE, SPLIT, STAR
+from aios.policy.words import ANY, HOME, NAME, ONE, PATH, SPLIT, STAR
 
 
 def words(text: str) -> list[list[str]]:
@@ -46,7 +46,8 @@ def words(text: str) -> list[list[str]]:
         ("a <<-E <<F\n\tx\n\tE\nF\nb", [["a"], ["b"]]),
         ("X=1 Y={a,b} a X=2", [["a", "X=2"]]),
         ("for x in a 1.b; do c $x-\"${x}\"; done; d $x", [["c", NAME + "-" + NAME], ["d", SPLIT]]),
-        ("for x in a .b; do c $x; done; for x in -a; do d $x; done", [["c", SPLIT], ["d", SPLIT]]),
+        ("for x in a .b/c; do d $x \"$x\"; done", [["d", PATH, PATH]]),
+        ("for x in 'b c'; do d $x; done; for x in -a; do e $x; done", [["d", SPLIT], ["e", SPLIT]]),
         ("a <<E; for x in b; do\n$(c $x)\nE\nd; done", [["a"], ["c", SPLIT], ["d"]]),
         ("{'a'..c} {\"1..3\"} {٣..٣}", [["{a..c}", "{1..3}", "{٣..٣}"]]),
     ],
