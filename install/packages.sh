@@ -81,10 +81,10 @@ packages_for() {
         echo systemd systemd-networkd dbus-broker shadow-utils sudo python3 bash dnf iproute iputils \
             procps-ng less
         ;;
-    test-debian) echo systemd dbus-daemon python3-venv python3-systemd shellcheck zsh btrfs-progs ;;
+    test-debian) echo systemd dbus-daemon python3-venv python3-systemd shellcheck zsh btrfs-progs git less procps ;;
     vm-debian) echo qemu-system-x86 e2fsprogs ;;
-    test-arch) echo dbus python python-systemd shellcheck zsh btrfs-progs ;;
-    test-fedora) echo dbus-daemon python3 python3-systemd ShellCheck zsh btrfs-progs ;;
+    test-arch) echo dbus python python-systemd shellcheck zsh btrfs-progs git less procps-ng ;;
+    test-fedora) echo dbus-daemon python3 python3-systemd ShellCheck zsh btrfs-progs git less procps-ng ;;
     vm-arch) echo qemu-system-x86 e2fsprogs ;;
     vm-fedora) echo qemu-system-x86-core e2fsprogs ;;
     esac
