@@ -26,6 +26,10 @@ class Scan:
         index, ended = start, False
         while index < len(words):
             word = words[index]
+            if tool.operands == "printf" and self.operands and word[:1] != "-":
+                self.operands.append(index)  # behind the format nothing becomes an option
+                index += 1
+                continue
             if ended or len(word) < 2 or word[0] not in "-+":
                 if starts_unknown(word) and not ended:
                     any_word = is_unknown(word[:1])  # a glob is only what files are called
