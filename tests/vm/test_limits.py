@@ -53,7 +53,7 @@ def test_a_command_with_room_for_its_processes(host: Host) -> None:
 
 @pytest.mark.parametrize("machine", ["aios", ".host"])
 def test_the_weight_is_in_force(host: Host, machine: str) -> None:
-    command = "cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/cpu.weight"
+    command = "cat /sys/fs/cgroup/aios.slice/run-aios-*/cpu.weight"
     status, out, _, details = host.exec(command, machine=machine, cpu_weight=7)
     assert (status, out) == (0, "7\n")
     assert details["unenforced"] == []

@@ -6,7 +6,6 @@ and `reject` end, or time; exec then redeems the outcome. Nothing here waits for
 """
 
 import asyncio
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from aios.policy.decision import Decision
 from aios.policy.delegations import Delegation, Delegations
 from aios.policy.grants import Grant, Grants, holder, keys
 from aios.policy.layers import Judgement, Layers
+from aios.policy.policy import START
 from aios.policy.requests import Request, Requests, State
 from aios.policy.settle import PROFILES, settle
 from aios.polkit import Check
@@ -34,9 +34,6 @@ PENDING = "pending"
 MAX_COMMAND = 128 * 1024 - 1
 """Bytes: the kernel's MAX_ARG_STRLEN, less the NUL."""
 MAX_NAME = 128
-_HOME = "/root"
-"""Where a command without a directory starts, if it is more than a look; one that is none starts in
-a home as well, and finds less there."""
 
 Why = dict[str, Any]
 Ask = Callable[[Caller, Request, bool], Check]
@@ -60,13 +57,9 @@ class Authority:
         # A person in a machine has no groups of the host, and no name that a rule could mean.
         groups = frozenset[str]() if person.machine else user_groups(person.uid)
         uid = None if person.machine else person.uid
-        found = self.layers.check(command, machine, user=person.user, groups=groups, uid=uid)
-        if not cwd:
-            return found
-        # `rm -rf *` is another command in another place: the same line there, read as one.
-        there = f"cd -- {shlex.quote(cwd)}\n{command}"
-        moved = self.layers.check(there, machine, user=person.user, groups=groups, uid=uid)
-        return moved if moved.decision > found.decision else found
+        return self.layers.check(
+            command, machine, cwd=cwd or START, user=person.user, groups=groups, uid=uid
+        )
 
     def _explain(self, judgement: Judgement) -> Why:
         why: Why = {
@@ -100,7 +93,7 @@ class Authority:
         person, session, held_by = await self._person(options, machine)
         self.require_human(person, machine)
         cwd, env = options.get_str("cwd"), options.get_map("env")
-        judged = self._judge(command, machine, person, cwd or _HOME)
+        judged = self._judge(command, machine, person, cwd)
         judgement, profile = settle(judged, options, self.layers.config.profiles)
         content: dict[str, Any] = {
             "command": command, "machine": machine, "uid": person.uid, "cwd": cwd, "env": env,

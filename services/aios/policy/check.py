@@ -82,8 +82,8 @@ class Check:
         if self._guarded and self.default < Decision.REQUIRE_APPROVAL:
             self.default = Decision.REQUIRE_APPROVAL
 
-    def verdict(self, command: str) -> Verdict:
-        parts = Parts(read(command), command, second=True)
+    def verdict(self, command: str, directory: str = "") -> Verdict:
+        parts = Parts(read(command), command, second=True, directory=directory)
         facts = [Facts(part, parts.directories) for part in parts.found]
         verdicts: list[PartVerdict] = []
         confined: list[PartVerdict] = []

@@ -165,6 +165,7 @@ class Layers:
         command: str,
         machine: str,
         *,
+        cwd: str = "",
         user: str,
         groups: frozenset[str],
         uid: int | None = None,
@@ -180,7 +181,9 @@ class Layers:
                 command,
             )
         own, fault = (None, "") if uid is None else self._users.of(self._policy, uid)
-        verdict = self._policy.check(command, machine, user=user, groups=groups, user_rules=own)
+        verdict = self._policy.check(
+            command, machine, cwd=cwd, user=user, groups=groups, user_rules=own
+        )
         if fault and verdict.decision < Decision.REQUIRE_APPROVAL:
             reason = f"{user}'s own rules are not good any more: {fault}"
             return Judgement(

@@ -86,8 +86,9 @@ def plain_name(word: str) -> str:
 class Parts:
     """The parts of a line, where it may change to, and text to search loosely."""
 
-    def __init__(self, line: Line, text: str, *, second: bool = False) -> None:
-        """`second`: whether a second reader is asked what it sees."""
+    def __init__(self, line: Line, text: str, *, second: bool = False, directory: str = "") -> None:
+        """`second`: whether a second reader is asked what it sees. directory: where the line
+        begins, absolute; empty: nobody knows."""
         self.found: list[Part] = []
         self.unclear: list[str] = []
         self.texts: list[str] = []
@@ -95,6 +96,8 @@ class Parts:
         self.directories: list[str] = []
         self._tools = tools()
         self._second = second
+        if directory:
+            self._goes_to(canonical(directory))
         self._runs_data = False  # something is run that the line may have made itself
         self._line(line, text, 0)
         if self._runs_data:

@@ -21,11 +21,14 @@ from aios.policy.index import Indexes
 from aios.policy.rules import Layer, Rule, SelfTest
 from aios.policy.users import UserRules
 
-__all__ = ["SHIPPED", "PartVerdict", "Policy", "UserRules", "Verdict"]
+__all__ = ["SHIPPED", "START", "PartVerdict", "Policy", "UserRules", "Verdict"]
 
 SHIPPED = Path(__file__).parent / "data" / "policy.toml"
 _PATHS = SHIPPED.with_name("paths.toml")
 _NOBODY: frozenset[str] = frozenset()
+START = "/root"
+"""Where a command begins that is told no directory, if it is more than a look; a look begins in a
+home as well, and finds less there."""
 
 
 class Policy:
@@ -90,11 +93,13 @@ class Policy:
         command: str,
         machine: str,
         *,
+        cwd: str = "",
         user: str = "",
         groups: frozenset[str] = _NOBODY,
         user_rules: UserRules | None = None,
     ) -> Verdict:
-        return Check(self, machine, user, groups, user_rules).verdict(command)
+        """cwd: where it runs, absolute, in characters that can be printed; empty: not known."""
+        return Check(self, machine, user, groups, user_rules).verdict(command, cwd)
 
     def _self_test(self, test: SelfTest) -> None:
         check = Check(self, "", "", _NOBODY)

@@ -83,6 +83,20 @@ async def test_what_is_decided(
     assert (decision, profile) == expected
 
 
+@pytest.mark.parametrize("cwd", ["", "/srv"])
+async def test_where_a_command_runs_is_no_command(
+    authority: Authority, tmp_path: Path, cwd: str
+) -> None:
+    """On the host nothing runs that no rule names: `cd` would need one."""
+    (tmp_path / "etc" / "config.toml").write_text(
+        '[[permissions.rule]]\npattern = "cat"\ndecision = "auto_allow"\nmachines = [".host"]\n'
+    )
+    for command, expected in (("cat hostname", "auto_allow"), ("cd /; cat hostname", "pending")):
+        context = {"id": new_id(), "uid": 0, "cwd": cwd}
+        decision, _, _ = await authority.authorize(EXEC, command, ".host", context)
+        assert decision == expected
+
+
 @pytest.mark.parametrize("caller", [PERSON, OUTSIDER, Caller(0, 1, "aios", 0)])
 async def test_exec_is_root_on_the_host(authority: Authority, caller: Caller) -> None:
     context = {"id": new_id(), "uid": 0}

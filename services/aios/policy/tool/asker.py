@@ -10,7 +10,7 @@ from aios import caller, config
 from aios.caller import APPROVERS, user_groups, user_name
 from aios.errors import ConfigError, NotAuthorized, NotFound
 from aios.policy import tables, tools, users
-from aios.policy.policy import SHIPPED, Policy, UserRules, Verdict
+from aios.policy.policy import SHIPPED, START, Policy, UserRules, Verdict
 
 KEPT = Path("/var/lib/aios/policy/users")
 """Where aios-policy keeps what users handed over; root can look there."""
@@ -33,7 +33,7 @@ class Asker:
 
     def check(self, command: str, machine: str) -> Verdict:
         return self.policy.check(
-            command, machine, user=self.user, groups=self.groups, user_rules=self.own
+            command, machine, cwd=START, user=self.user, groups=self.groups, user_rules=self.own
         )
 
 
