@@ -37,6 +37,7 @@ class Connection:
     def __init__(self, path: Path, connected: socket.socket) -> None:
         self._path = path
         self._socket = connected
+        self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._scanned = 0
         self._descriptors: list[int] = []
@@ -66,6 +67,9 @@ class Connection:
         self.close()
 
     def close(self) -> None:
+        """Also while somebody waits for a reply, as a generator that is left to the collector: the
+        loop would take the next socket with this one's number for one that it watches."""
+        self._unwatch()
         self._socket.close()
         close_all(self._descriptors)
         self._descriptors = []
@@ -135,13 +139,16 @@ class Connection:
         return data
 
     async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
         ready = asyncio.Event()
-        loop.add_reader(self._socket, ready.set)
+        self._loop.add_reader(self._socket, ready.set)
         try:
             await ready.wait()
         finally:
-            loop.remove_reader(self._socket)
+            self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
 
     def _gone(self, method: str) -> Unavailable:
         return Unavailable(
