@@ -21,8 +21,6 @@ from aios.varlink import encode
 MAX_REPLY = 32 * 1024 * 1024
 """Two streams of exec's output_limit, when every character of them is escaped in JSON."""
 MAX_DESCRIPTORS = 16
-LOOK_SECONDS = 1.0
-"""A socket is read after so long at the latest."""
 _CHUNK = 256 * 1024
 
 
@@ -141,15 +139,11 @@ class Connection:
         return data
 
     async def _readable(self) -> None:
-        """Or a while has passed: a loop watches numbers, and whoever gives up one that was theirs
-        (as transports of an HTTP client do) takes the watch from the socket that has it now."""
         ready = asyncio.Event()
         self._loop.add_reader(self._socket, ready.set)
-        late = self._loop.call_later(LOOK_SECONDS, ready.set)
         try:
             await ready.wait()
         finally:
-            late.cancel()
             self._unwatch()
 
     def _unwatch(self) -> None:

@@ -5,8 +5,8 @@ import importlib
 import importlib.util
 import os
 import random
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,13 +70,20 @@ class Credentials:
 
 
 class Connection:
-    """To one server, kept from one prompt to the next."""
+    """To one server, kept from one prompt to the next.
+
+    The SDK's client is closed, never left to the garbage collector: that closes its sockets, and
+    the client's own clean-up, which comes later, has the loop watch their numbers no more, whoever
+    has them by then.
+    """
 
     def __init__(self, base_url: str, credentials: Credentials) -> None:
         self.base_url = base_url
         self.credentials = credentials
         self._client: anthropic.AsyncAnthropic | None = None
         self._loading = asyncio.Lock()
+        self._users = 0
+        self._kept = True
 
     async def client(self) -> "anthropic.AsyncAnthropic":
         async with self._loading:
@@ -95,6 +102,26 @@ class Connection:
         assert self._client is not None  # noqa: S101 - made above
         return self._client
 
+    @asynccontextmanager
+    async def used(self) -> AsyncIterator["anthropic.AsyncAnthropic"]:
+        self._users += 1
+        try:
+            yield await self.client()
+        finally:
+            self._users -= 1
+            await self._close_unused()
+
+    async def give_up(self) -> None:
+        """It is kept no longer than who uses it needs it."""
+        self._kept = False
+        await self._close_unused()
+
+    async def _close_unused(self) -> None:
+        if self._client is None or self._users or self._kept:
+            return
+        client, self._client = self._client, None
+        await client.close()
+
 
 class AnthropicBrain:
     def __init__(self, connection: Connection, settings: Chat) -> None:
@@ -104,8 +131,18 @@ class AnthropicBrain:
     async def stream(
         self, system: str, messages: list[Message], tools: list[dict[str, Any]]
     ) -> AsyncGenerator[Event, None]:
-        client = await self._connection.client()
-        request = _request(self._settings, system, messages, tools)
+        async with (
+            self._connection.used() as client,
+            aclosing(
+                self._stream(client, _request(self._settings, system, messages, tools))
+            ) as events,
+        ):
+            async for event in events:
+                yield event
+
+    async def _stream(
+        self, client: "anthropic.AsyncAnthropic", request: Mapping[str, Any]
+    ) -> AsyncGenerator[Event, None]:
         for attempt in range(1, ATTEMPTS + 1):
             begun = False
             try:

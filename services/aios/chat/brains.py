@@ -1,10 +1,11 @@
 """Which brain answers: what the person chose for the session, else what is configured."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
 from aios import config
 from aios.chat.anthropic_brain import KEY, AnthropicBrain, Connection, Credentials
@@ -30,7 +31,7 @@ class Brains:
         self._held = ExitStack()
         self._timer: asyncio.TimerHandle | None = None
         self._connection: Connection | None = None
-        self._loading: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def check(self, settings: config.Chat, brain: str, model: str) -> None:
         """Raises what is wrong with a person's choice; empty is none."""
@@ -77,13 +78,18 @@ class Brains:
 
     def prepare(self, settings: config.Chat) -> None:
         """While the person still types: the first prompt need not wait for it."""
-        task: asyncio.Task[object] = asyncio.ensure_future(self._connected(settings).client())
-        self._loading.add(task)
-        task.add_done_callback(self._loading.discard)
+        self._spawn(self._connected(settings).client())
 
     def _connected(self, settings: config.Chat) -> Connection:
         wanted = settings.base_url, Credentials.load()
         kept = self._connection
         if kept is None or (kept.base_url, kept.credentials) != wanted:
+            if kept is not None:
+                self._spawn(kept.give_up())
             kept = self._connection = Connection(*wanted)
         return kept
+
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        task: asyncio.Task[object] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

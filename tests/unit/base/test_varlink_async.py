@@ -31,18 +31,3 @@ async def test_who_waits_on_a_closed_connection_takes_nothing_from_the_next(tmp_
             peer.send(b'{"parameters": {"x": 1}}\0')
             assert (await asyncio.wait_for(answer, 5)).parameters == {"x": 1}
         second.close()
-
-
-async def test_who_is_not_watched_any_more_is_read_all_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "socket"
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-        server.listen()
-        server.setblocking(False)
-        async with await Connection.open(path) as connection:
-            with await accepted(server) as peer:
-                answer = asyncio.ensure_future(connection.reply("a.b.C"))
-                await asyncio.sleep(0.01)
-                assert asyncio.get_running_loop().remove_reader(connection._socket.fileno())
-                peer.send(b'{"parameters": {"x": 1}}\0')
-                assert (await asyncio.wait_for(answer, 10)).parameters == {"x": 1}

@@ -240,3 +240,20 @@ async def test_nothing_answers_an_empty_turn(world: Any, model: Start) -> None:
     assert await world.ask(session, "hello") is Status.OK
     assert await world.ask(session, "hello?") is Status.OK
     assert server.refusals == []
+
+
+async def test_a_server_that_is_no_longer_configured_is_let_go(world: Any, model: Start) -> None:
+    """By the client's own close, once nobody uses it: the collector's comes after its sockets have
+    gone, and takes the watch from whatever has their numbers then."""
+    first = model({"text": "one"}, {"text": "one, late", "slow": 0.5})
+    await world.ask(world.open(), "one?")
+    client = await world.chat._brains._connection.client()
+    late = asyncio.ensure_future(world.ask(world.open(), "late?"))
+    while len(first.requests) < 2:  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0.01)
+    model({"text": "two"})
+    assert await world.ask(world.open(), "two?") is Status.OK
+    assert not client.is_closed()
+    assert await late is Status.OK
+    assert client.is_closed()
+    assert not (await world.chat._brains._connection.client()).is_closed()
