@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-from aios.policy.paths import canonical
+from aios.policy.directories import Directories
+from aios.policy.finders import fd_command, find_commands
 from aios.policy.programs import only_filters_awk, only_filters_sed
 from aios.policy.reader import read
 from aios.policy.second import opinion
@@ -19,10 +19,8 @@ from aios.policy.syntax import Assignment, Function, Line, Redirect, Simple
 from aios.policy.tools import Tool, tools
 from aios.policy.words import (
     ANY,
-    HOME,
     SPLIT,
     is_dynamic,
-    is_unknown,
     show_all,
     starts_unknown,
 )
@@ -30,7 +28,6 @@ from aios.policy.wrappers import Walk
 
 MAX_DEPTH = 12
 MAX_PARTS = 4096
-MAX_DIRECTORIES = 6
 _SUFFIXES = 24
 _MAX_SOURCES = 32
 
@@ -38,11 +35,6 @@ _SYSTEM_PATH = re.compile(r"(?:/usr(?:/local)?)?/s?bin(?:/\.\./s?bin)*/([^/]+)")
 _SHELLS = frozenset(("sh", "dash", "ash", "bash", "rbash", "zsh", "ksh", "mksh", "fish"))
 # Text that every shell reads as bash does.
 _COMMON_SHELL = re.compile(r"(?:[\w ./:=@%+,;|\n\"'-]|&&|2>&1|>/dev/null)*", re.ASCII)
-_FIND_RUNS = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
-_FIND_TESTS = frozenset(
-    ("-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-lname", "-inum")
-)
-_FIND_WIDENS = frozenset(("-o", "-or", ",", "!", "-not"))
 _RUNNERS = frozenset(("find", "fd", "fdfind", "git", "ip"))
 _RUNS_LATER = frozenset(("foreach", "run", "exec", "-x", "--exec"))
 
@@ -93,13 +85,14 @@ class Parts:
         self.unclear: list[str] = []
         self.texts: list[str] = []
         self.functions: list[Function] = []
-        self.directories: list[str] = []
+        self._where = Directories(directory)
+        self.directories = self._where.found
         self._tools = tools()
         self._second = second
-        if directory:
-            self._goes_to(canonical(directory))
         self._runs_data = False  # something is run that the line may have made itself
         self._line(line, text, 0)
+        if self._where.too_many:
+            self.unclear.append("the directory changes too often")
         if self._runs_data:
             values: list[str] = []
             for part in self.found:
@@ -196,11 +189,15 @@ class Parts:
             self.texts.append(" ".join(words[1:]))
             return
         if name in ("cd", "pushd"):
-            self._directory(words[1:])
+            self._where.change(words[1:])
         elif name == "find":
-            self._find(words, depth)
+            for inner, certain in find_commands(words):
+                self._add(
+                    Part(inner, possible=not certain), [], depth + 1 if certain else MAX_DEPTH
+                )
         elif name in ("fd", "fdfind"):
-            self._fd(words, depth)
+            if inner := fd_command(words):
+                self._add(Part(inner), [], depth + 1)
         elif name in ("git", "ip"):
             self._runs_later(words)
         elif name in _SHELLS:
@@ -227,36 +224,6 @@ class Parts:
             part.show()  # as it was written
             part.words = [name, *rest, *moved]
         return part.words
-
-    # Where the line may be
-
-    def _directory(self, operands: list[str]) -> None:
-        words = [
-            w for w in operands if not (w.startswith("-") and len(w) > 1 and not w[1:].isdigit())
-        ]
-        for word in words or [HOME]:
-            if is_unknown(word) or word == "-":
-                target = ANY
-            elif word.startswith(("/", HOME)):
-                target = canonical(word)
-            else:
-                if not self.directories:
-                    self._goes_to(HOME)  # where a command begins that is told no directory
-                for directory in list(self.directories):
-                    self._goes_to(canonical(f"{directory}/{word}"))
-                # From a directory that is not known, ../.. leads to the root in the end.
-                if ".." in word.split("/"):
-                    self._goes_to(canonical("/" + word))
-                continue
-            self._goes_to(target)
-
-    def _goes_to(self, directory: str) -> None:
-        if directory in self.directories:
-            return
-        if len(self.directories) >= MAX_DIRECTORIES:
-            self.unclear.append("the directory changes too often")
-            return
-        self.directories.append(directory)
 
     # Shells
 
@@ -332,7 +299,7 @@ class Parts:
             if name in wrapper.names and not walk.uncertain:
                 return  # it only names the command
             if name in wrapper.directory:
-                self._directory([value])
+                self._where.change([value])
             if name in wrapper.shells:
                 self.texts += [" ".join(walk.inner)]
             if name in wrapper.code:
@@ -374,51 +341,6 @@ class Parts:
             fed_by = [*fed_by, Simple(redirects=part.redirects)]
         inside = Part(inner, redirects, assignments, possible=part.possible)
         self._add(inside, fed_by, depth + 1)
-
-    def _find(self, words: list[str], depth: int) -> None:
-        start = 1
-        while start < len(words) and words[start][:2] in ("-H", "-L", "-P", "-O", "-D"):
-            start += 2 if words[start] == "-D" else 1
-        end = start
-        while end < len(words) and words[end][:1] not in ("-", "(", "!", ","):
-            end += 1
-        roots, expression = words[start:end] or ["."], words[end:]
-        narrow = not _FIND_WIDENS.intersection(expression) and any(
-            word in _FIND_TESTS and re.search(r"[A-Za-z0-9]", following)
-            for word, following in pairwise(expression)
-        )
-        targets = [root.rstrip("/") + "/found" for root in roots] if narrow else roots
-        index = 0
-        while index < len(expression):
-            word = expression[index]
-            index += 1
-            if word in _FIND_RUNS:
-                stop = index
-                while stop < len(expression) and expression[stop] not in (";", "+"):
-                    stop += 1
-                self._find_runs(expression[index:stop], targets, depth)
-                index = stop + 1
-            elif word == "-delete":
-                self._add(Part(["rm", "-r", "-f", *targets], possible=True), [], MAX_DEPTH)
-
-    def _find_runs(self, words: list[str], targets: list[str], depth: int) -> None:
-        inner: list[str] = []
-        for word in words:
-            if word == "{}":
-                inner += targets
-            elif "{}" in word:
-                inner += [word.replace("{}", target) for target in targets]
-            else:
-                inner.append(word)
-        if inner:
-            self._add(Part(inner), [], depth + 1)
-
-    def _fd(self, words: list[str], depth: int) -> None:
-        for index, word in enumerate(words):
-            if word in ("-x", "-X", "--exec", "--exec-batch"):
-                inner = [ANY if found == "{}" else found for found in words[index + 1 :]]
-                self._add(Part([*inner, SPLIT]), [], depth + 1)
-                return
 
     def _runs_later(self, words: list[str]) -> None:
         """git -c alias.x='!…', git submodule foreach, git bisect run, ip netns exec."""
