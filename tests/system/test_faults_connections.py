@@ -1,12 +1,31 @@
 """Too many connections of one's, and one that is not read from: others go on, memory is bounded."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 
 import pytest
 from faults import ASKED, SERVICES, quiet, resident_mib
 from governed import approve, end, pending, run, start, until
 from jobs import acting, go_on, told
 from sandbox import PYTHON, Sandbox
+
+SOCKETS = [f"/run/aios/{name}.sock" for name in ("policy", "memory", "chat", "exec/aios")]
+
+
+@contextlib.contextmanager
+def holding(sandbox: Sandbox, script: str, user: str) -> Iterator[str]:
+    """While it has connections to services that were just started, as what other tests had them
+    load does not count: what it says of them."""
+    sandbox.run(["systemctl", "stop", *(f"{unit}.service" for unit in SERVICES)])
+    run(sandbox, "true")
+    holder = sandbox.popen([PYTHON, "-I", "-c", script, *SOCKETS], user=user)
+    try:
+        assert holder.stdout
+        yield holder.stdout.readline()
+    finally:
+        holder.communicate("\n", timeout=30)
+
 
 IDLE = """
 import json, resource, socket, sys
@@ -39,14 +58,8 @@ sys.stdin.readline()
 
 
 def test_a_thousand_idle_connections_on_each_socket(sandbox: Sandbox) -> None:
-    # What other tests had them load does not count.
-    sandbox.run(["systemctl", "stop", *(f"{unit}.service" for unit in SERVICES)])
-    run(sandbox, "true")
-    sockets = ["policy.sock", "memory.sock", "chat.sock", "exec/aios.sock"]
-    paths = [f"/run/aios/{each}" for each in sockets]
-    idle = sandbox.popen([PYTHON, "-I", "-c", IDLE, *paths], user="me")
-    try:
-        assert idle.stdout and idle.stdout.readline() == f"{1000 * len(paths)}\n", end(idle)
+    with holding(sandbox, IDLE, "me") as said:
+        assert said == f"{1000 * len(SOCKETS)}\n"
         for user in ("me", "root"):
             assert sandbox.run(["aios", "exec", "--", "echo on"], user=user).stdout == "on\n"
             assert sandbox.run(["aios", "!true"], user=user).returncode == 0
@@ -54,8 +67,6 @@ def test_a_thousand_idle_connections_on_each_socket(sandbox: Sandbox) -> None:
         quiet(sandbox)
         for unit in SERVICES:
             assert resident_mib(sandbox, unit) < 64
-    finally:
-        idle.communicate("\n", timeout=30)
 
 
 ALL_IN_USE = """
@@ -189,18 +200,11 @@ sys.stdin.readline()
 
 def test_what_nobody_has_asked_for_takes_no_room(sandbox: Sandbox) -> None:
     """Messages without an end, of somebody who may not use aios at all."""
-    sandbox.run(["systemctl", "stop", *(f"{unit}.service" for unit in SERVICES)])
-    run(sandbox, "true")
-    sockets = ["policy.sock", "memory.sock", "chat.sock", "exec/aios.sock"]
-    paths = [f"/run/aios/{each}" for each in sockets]
-    flood = sandbox.popen([PYTHON, "-I", "-c", FLOOD, *paths], user="outsider")
-    try:
-        assert flood.stdout and flood.stdout.readline() == "sent\n"
+    with holding(sandbox, FLOOD, "outsider") as said:
+        assert said == "sent\n"
         for unit in SERVICES:
             assert resident_mib(sandbox, unit) < 96
         assert sandbox.run(["aios", "exec", "--", "echo on"], user="me").stdout == "on\n"
         # Nor are they kept from being told so, who have so much unanswered.
-        said = sandbox.run(["aios", "approvals"], user="outsider", check=False)
-        assert "may not use aios" in said.stderr
-    finally:
-        flood.communicate("\n", timeout=30)
+        answered = sandbox.run(["aios", "approvals"], user="outsider", check=False)
+        assert "may not use aios" in answered.stderr
